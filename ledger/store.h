@@ -1,0 +1,72 @@
+/*
+ * The seam between the ledger and what keeps its bytes: ordered key-value families, atomic batches, durable on return. Two implementations:
+ * RocksDB (store_rocksdb.c, the only file that includes rocksdb/c.h) and memory (store_memory.c). Batches are written by one thread at a time
+ * (the sequencer); reads may come from any thread and see only what has been committed.
+ */
+#ifndef EDICT_LEDGER_STORE_H
+#define EDICT_LEDGER_STORE_H
+
+#include "base/arena.h"
+#include "base/status.h"
+
+enum store_family {
+    STORE_META,     /* format, store id, keys' ids, tree state, numbers */
+    STORE_ENTRIES,  /* u64be index -> record bytes */
+    STORE_IDS,      /* decision id (16 bytes) -> u64be index */
+    STORE_POSTINGS, /* query terms -> indices; see query.h */
+    STORE_TILES,    /* Merkle tiles */
+    STORE_STATE,    /* projections: rows of state/ */
+    STORE_BLOBS,    /* SHA-256 -> large values, policy bundles */
+    STORE_FAMILY_COUNT
+};
+
+struct store;
+struct store_batch;
+
+struct store_visit {
+    struct slice key, value; /* valid during the call */
+};
+/* False stops the scan. */
+typedef bool (*store_visit_f)(void *context, const struct store_visit *visit);
+
+struct store_ops {
+    /* Appends to the batch; copies. Failure is sticky and reported by commit. `value` is the concatenation of `count` parts. */
+    void (*put)(struct store_batch *batch, enum store_family family, struct slice key, const struct slice *value, size_t count);
+    void (*remove)(struct store_batch *batch, enum store_family family, struct slice key);
+    /* Writes everything or nothing. With `sync` it is on the disk on return. An error means that the outcome is UNKNOWN and the store is
+     * broken: every later commit fails. The batch is emptied either way. Sequencer thread. */
+    enum status (*commit)(struct store *store, struct store_batch *batch, bool sync, struct error *error);
+    /* STATUS_NOT_FOUND when absent. The value is copied to `arena`. */
+    enum status (*get)(struct store *store, enum store_family family, struct slice key, struct arena *arena, struct slice *value, struct error *error);
+    /* Keys in [from, to), ascending, or descending when `reverse`; an empty `to` means no upper bound. */
+    enum status (*scan)(struct store *store, enum store_family family, struct slice from, struct slice to, bool reverse, store_visit_f visit, void *context,
+                        struct error *error);
+    struct store_batch *(*batch_new)(struct store *store);
+    void (*batch_delete)(struct store_batch *batch);
+    size_t (*batch_bytes)(const struct store_batch *batch);
+    void (*close)(struct store *store);
+};
+
+/* First member of every implementation's own struct. */
+struct store {
+    const struct store_ops *ops;
+};
+struct store_batch {
+    const struct store_ops *ops;
+};
+
+/* Opens or creates DIR/ledger; STATUS_CONFLICT when another process holds it; refuses another format number with advice. */
+enum status store_open_rocksdb(const char *folder, bool read_only, struct store **out, struct error *error) EDICT_MUST_USE;
+enum status store_open_memory(struct store **out, struct error *error) EDICT_MUST_USE;
+
+static inline void store_put(struct store_batch *batch, enum store_family family, struct slice key, struct slice value)
+{
+    batch->ops->put(batch, family, key, &value, 1);
+}
+static inline enum status store_get(struct store *store, enum store_family family, struct slice key, struct arena *arena, struct slice *value,
+                                    struct error *error)
+{
+    return store->ops->get(store, family, key, arena, value, error);
+}
+
+#endif
