@@ -1,0 +1,213 @@
+#include "api/access.h"
+#include "api/api.h"
+#include "api/body.h"
+#include "api/changes.h"
+#include "api/reply.h"
+#include "ledger/query.h"
+#include "proto/json.h"
+
+#include <stdio.h>
+
+/* ---- GET /v1/decisions ---- */
+
+struct decisions_page {
+    struct api_call *call;
+    struct buf out;
+    struct json_writer w;
+};
+
+static enum status decisions_visit(void *context, uint64_t index, struct slice record, struct error *error)
+{
+    struct decisions_page *page = context;
+    struct record_header header;
+    struct decision decision = {0};
+    struct slice body, copy = arena_copy(page->call->http->arena, record);
+    enum status status = copy.data ? record_split(copy, &header, &body, error) : error_set(error, STATUS_NO_MEMORY, "", "the page is too large; ask for a smaller limit");
+
+    if (status == STATUS_OK)
+        status = decision_from_record(page->call->http->arena, &header, index, body, &decision, error);
+    if (status != STATUS_OK)
+        return status;
+    if (page->w.comma)
+        buf_add_char(&page->out, ',');
+    page->w.comma = true;
+    decision_write_document(&page->out, page->call->http->arena, &decision);
+    return STATUS_OK;
+}
+
+static void add_term(struct ledger_query *query, char kind, struct slice value)
+{
+    if (value.size > 0)
+        query->terms[query->term_count++] = (struct ledger_term){.kind = kind, .value = value};
+}
+
+static bool decisions_parse_query(struct api_call *call, struct ledger_query *query)
+{
+    static const char *const names[] = {"agent", "tier", "operation", "rule", "escalation", "since", "until", "limit", "cursor", NULL};
+    struct slice agent, operation, rule, escalation, tier_text;
+    uint64_t tier = 0, limit = API_LIMIT_DEFAULT;
+
+    *query = (struct ledger_query){.before = UINT64_MAX};
+    if (!parameters_check(call, names) || !parameter_text(call, "agent", &agent) || !parameter_text(call, "operation", &operation) ||
+        !parameter_text(call, "rule", &rule) || !parameter_text(call, "escalation", &escalation) || !parameter_u64(call, "tier", 0, 3, &tier) ||
+        !parameter_text(call, "tier", &tier_text) || !parameter_time(call, "since", &query->since_ms) ||
+        !parameter_time(call, "until", &query->until_ms) || !parameter_u64(call, "limit", 1, API_LIMIT_MAX, &limit) ||
+        !parameter_u64(call, "cursor", 1, UINT64_MAX, &query->before))
+        return false;
+    query->limit = limit;
+    add_term(query, LEDGER_TERM_TYPE, slice_from_str(record_type_name(RECORD_DECISION)));
+    add_term(query, LEDGER_TERM_AGENT, agent);
+    add_term(query, LEDGER_TERM_TIER, tier_text);
+    add_term(query, LEDGER_TERM_OPERATION, operation);
+    add_term(query, LEDGER_TERM_RULE, rule);
+    add_term(query, LEDGER_TERM_ESCALATION, escalation);
+    return true;
+}
+
+void api_decisions_list(struct api_call *call)
+{
+    struct decisions_page page = {.call = call};
+    struct ledger_query query;
+    struct error error = {0};
+    uint64_t next = 0;
+
+    if (!decisions_parse_query(call, &query))
+        return;
+    buf_create(&page.out, call->http->arena);
+    buf_add_str(&page.out, "{\"decisions\":[");
+    if (ledger_query(call->api->shared->ledger, &query, decisions_visit, &page, &next, &error) != STATUS_OK) {
+        reply_error(call, &error);
+        return;
+    }
+    buf_add_str(&page.out, "],\"next_cursor\":");
+    if (next > 0)
+        buf_printf(&page.out, "\"%llu\"}", (unsigned long long)next);
+    else
+        buf_add_str(&page.out, "null}");
+    reply_json(call, 200, &page.out);
+}
+
+/* ---- one decision ---- */
+
+/* The decision that the path names; answers and returns false when there is none that the caller may see. */
+static bool decisions_find(struct api_call *call, struct decision *decision)
+{
+    struct slice text = {0};
+    struct uuid id;
+    uint64_t index;
+    struct error error = {0};
+
+    if (!http_path_segment(call->http, 2, &text) || !uuid_parse(text, &id)) {
+        reply_problem(call, 404, "", "the path names no decision id (a UUID)");
+        return false;
+    }
+    if (ledger_find_id(call->api->shared->ledger, id.bytes, &index, &error) != STATUS_OK ||
+        decide_load(call->api->shared->ledger, index, call->http->arena, decision, &error) != STATUS_OK) {
+        if (error.status == STATUS_NOT_FOUND)
+            error_set(&error, STATUS_NOT_FOUND, "", "the decision does not exist, or belongs to another agent");
+        reply_error(call, &error);
+        return false;
+    }
+    return access_owns(call, decision->request.agent_identity, "the decision");
+}
+
+void api_decisions_show(struct api_call *call)
+{
+    static const char *const names[] = {NULL};
+    struct decision decision = {0};
+    struct buf out, outcome;
+    struct error error = {0};
+    enum status status;
+
+    if (!parameters_check(call, names) || !decisions_find(call, &decision))
+        return;
+    buf_create(&out, call->http->arena);
+    buf_create(&outcome, call->http->arena);
+    decision_write_document(&out, call->http->arena, &decision);
+    status = state_outcome_document(call->api->shared->state, call->http->arena, decision.id, &outcome, &error);
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND) {
+        reply_error(call, &error);
+        return;
+    }
+    if (out.failed || outcome.failed || out.size == 0) {
+        reply_problem(call, 503, "", "the answer needs more memory than one call may use");
+        return;
+    }
+    out.size--; /* its closing brace: one more member */
+    buf_add_str(&out, ",\"outcome\":");
+    buf_add_slice(&out, status == STATUS_OK ? buf_slice(&outcome) : SLICE("null"));
+    buf_add_char(&out, '}');
+    reply_json(call, 200, &out);
+}
+
+/* ---- POST /v1/decisions/{id}/outcome ---- */
+
+static bool status_is_known(struct slice status)
+{
+    return slice_equal(status, SLICE("succeeded")) || slice_equal(status, SLICE("failed")) || slice_equal(status, SLICE("cancelled"));
+}
+
+static bool outcome_parse(struct api_call *call, struct event_outcome *outcome)
+{
+    static const char *const names[] = {"status", "actual_cost_usd", "rating", "agent_identity", NULL};
+    const cJSON *body = body_object(call, names, false);
+    struct slice agent;
+
+    if (!body || !body_text(call, body, "status", 32, &outcome->status) || !body_text(call, body, "agent_identity", REQUEST_AGENT_MAX, &agent) ||
+        !body_integer(call, body, "rating", 1, 5, &outcome->rating) ||
+        !body_money(call, body, "actual_cost_usd", &outcome->has_actual_cost, &outcome->actual_cost_micro_usd))
+        return false;
+    if (!status_is_known(outcome->status)) {
+        reply_problem(call, 400, "/status", "expected \"succeeded\", \"failed\" or \"cancelled\"");
+        return false;
+    }
+    if (agent.size > 0 && call->agent.size == 0)
+        call->agent = agent;
+    if (agent.size > 0 && !slice_equal(agent, call->agent)) {
+        reply_problem(call, 400, "/agent_identity", "differs from the agent that the header or the parameter names");
+        return false;
+    }
+    return true;
+}
+
+static void outcome_finished(struct change *change)
+{
+    struct api_call *call = change->user;
+    struct buf out;
+
+    if (!changes_succeeded(change, "an outcome of this decision was reported before, or it is not an approval that can have one"))
+        return;
+    buf_create(&out, call->http->arena);
+    buf_printf(&out, "{\"decision_id\":\"%.*s\",\"ledger_index\":%llu,\"status\":\"%.*s\"}", SLICE_ARG(change->events[0].outcome.decision_id),
+               (unsigned long long)change->txn.entries[0].index, SLICE_ARG(change->events[0].outcome.status));
+    reply_json(call, 200, &out);
+}
+
+static struct slice caller_text(struct api_call *call)
+{
+    return call->role == API_ROLE_ADMIN ? SLICE("admin") : arena_printf(call->http->arena, "agent:%.*s", SLICE_ARG(call->agent));
+}
+
+void api_decisions_outcome(struct api_call *call)
+{
+    struct event_outcome outcome = {0};
+    struct decision decision = {0};
+    struct change *change;
+
+    if (!outcome_parse(call, &outcome) || !decisions_find(call, &decision))
+        return;
+    if (decision.outcome != DECISION_APPROVE) {
+        reply_problem(call, 409, "", "the decision was not an approval, so there is nothing to report");
+        return;
+    }
+    change = changes_new(call, outcome_finished);
+    if (!change)
+        return;
+    outcome.decision_id = decision.id;
+    outcome.agent = decision.request.agent_identity;
+    outcome.by_meter = call->role == API_ROLE_ADMIN;
+    change->events[0] = (struct event){.type = RECORD_OUTCOME, .by = caller_text(call), .outcome = outcome};
+    change->event_count = 1;
+    change->basis = (struct state_basis){.kind = STATE_BASIS_OUTCOME, .agent = outcome.agent};
+    change_begin(change);
+}

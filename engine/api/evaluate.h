@@ -1,0 +1,18 @@
+/*
+ * Decisions at the doors: what REST and JSON-RPC share between "a request has been parsed" and "write the answer".
+ */
+#ifndef EDICT_API_EVALUATE_H
+#define EDICT_API_EVALUATE_H
+
+#include "api/api.h"
+
+/* Starts the decision of `request`; `answer` is called when it is known. `parsed_ns` is when parsing ended. Answers by itself only when out of memory. */
+void evaluate_start(struct api_call *call, const struct request *request, uint64_t parsed_ns, bool ask_human, void (*answer)(struct decide_call *decide));
+/* The response object, with the explanation asked for. */
+void evaluate_write(struct decide_call *decide, enum decision_form form, struct buf *out);
+/* The HTTP status for a decision that failed. */
+int evaluate_failure_status(const struct decide_call *decide);
+/* Counts a request that was not understood. */
+void evaluate_count_refused(struct api_call *call);
+
+#endif

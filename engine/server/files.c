@@ -1,0 +1,152 @@
+#include "server/files.h"
+
+#include "proto/digest.h"
+#include "proto/json.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum status files_make_folder(const char *folder, struct error *error)
+{
+    struct stat info;
+
+    if (mkdir(folder, 0700) == 0)
+        return STATUS_OK;
+    if (errno == EEXIST && stat(folder, &info) == 0 && S_ISDIR(info.st_mode))
+        return STATUS_OK;
+    return error_set(error, STATUS_IO, folder, "cannot make the data directory: %m");
+}
+
+static enum status write_all(int fd, struct slice bytes, const char *path, struct error *error)
+{
+    while (bytes.size > 0) {
+        ssize_t written = write(fd, bytes.data, bytes.size);
+
+        if (written <= 0)
+            return error_set(error, STATUS_IO, path, "cannot write: %m");
+        bytes = slice_sub(bytes, (size_t)written, SIZE_MAX);
+    }
+    if (fsync(fd) != 0)
+        return error_set(error, STATUS_IO, path, "cannot sync: %m");
+    return STATUS_OK;
+}
+
+static enum status write_file(const char *path, int flags, struct slice bytes, struct error *error)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0600);
+    enum status status;
+
+    if (fd < 0)
+        return error_set(error, STATUS_IO, path, "cannot create: %m");
+    status = write_all(fd, bytes, path, error);
+    if (close(fd) != 0 && status == STATUS_OK)
+        status = error_set(error, STATUS_IO, path, "cannot close: %m");
+    return status;
+}
+
+static bool token_is_valid(const char *token, ssize_t size)
+{
+    if (size < FILES_TOKEN_SIZE || size > FILES_TOKEN_SIZE + 1)
+        return false;
+    for (int i = 0; i < FILES_TOKEN_SIZE; i++) {
+        if (!((token[i] >= '0' && token[i] <= '9') || (token[i] >= 'a' && token[i] <= 'f')))
+            return false;
+    }
+    return size == FILES_TOKEN_SIZE || token[FILES_TOKEN_SIZE] == '\n';
+}
+
+static enum status read_token(int fd, const char *path, char token[FILES_TOKEN_SIZE], struct error *error)
+{
+    char text[FILES_TOKEN_SIZE + 2];
+    struct stat info;
+    ssize_t size = read(fd, text, sizeof text);
+
+    if (size < 0 || fstat(fd, &info) != 0)
+        return error_set(error, STATUS_IO, path, "cannot read: %m");
+    if (info.st_mode & 077)
+        return error_set(error, STATUS_DENIED, path, "others can read the admin token; chmod 600 it, or remove it to get a new one");
+    if (!token_is_valid(text, size))
+        return error_set(error, STATUS_CORRUPT, path, "not an admin token (64 hex digits); remove the file to get a new one");
+    memcpy(token, text, FILES_TOKEN_SIZE);
+    return STATUS_OK;
+}
+
+static enum status make_token(const char *path, char token[FILES_TOKEN_SIZE], struct error *error)
+{
+    struct digest random;
+    char text[FILES_TOKEN_SIZE + 1];
+    enum status status = digest_random(random.bytes, sizeof random.bytes, error);
+
+    if (status != STATUS_OK)
+        return status;
+    digest_format(&random, token);
+    memcpy(text, token, FILES_TOKEN_SIZE);
+    text[FILES_TOKEN_SIZE] = '\n';
+    return write_file(path, O_EXCL, slice_from(text, sizeof text), error);
+}
+
+enum status files_admin_token(const char *folder, char token[FILES_TOKEN_SIZE], bool *created, struct error *error)
+{
+    char path[FILES_PATH_MAX];
+    enum status status;
+    int fd;
+
+    snprintf(path, sizeof path, "%s/admin.token", folder);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    *created = fd < 0 && errno == ENOENT;
+    if (*created)
+        return make_token(path, token, error);
+    if (fd < 0)
+        return error_set(error, STATUS_IO, path, "cannot open: %m");
+    status = read_token(fd, path, token, error);
+    close(fd);
+    return status;
+}
+
+static void write_url(struct json_writer *w, const char *name, const char *address)
+{
+    char url[256];
+
+    snprintf(url, sizeof url, "http://%s", address);
+    json_key(w, name);
+    json_string(w, slice_from_str(url));
+}
+
+enum status files_write_endpoints(const char *folder, const struct files_endpoints *endpoints, struct error *error)
+{
+    char path[FILES_PATH_MAX], fresh[FILES_PATH_MAX + 8];
+    struct buf text;
+    struct json_writer w = {.out = &text};
+    enum status status;
+
+    buf_create(&text, NULL);
+    json_begin_object(&w);
+    json_key(&w, "pid");
+    json_i64(&w, getpid());
+    write_url(&w, "mcp", endpoints->mcp);
+    write_url(&w, "rest", endpoints->rest);
+    write_url(&w, "metrics", endpoints->metrics);
+    json_key(&w, "unix");
+    json_string(&w, slice_from_str(endpoints->unix_path));
+    json_end_object(&w);
+    buf_add_char(&text, '\n');
+    snprintf(path, sizeof path, "%s/edictd.json", folder);
+    snprintf(fresh, sizeof fresh, "%s.new", path);
+    status = text.failed ? error_set(error, STATUS_NO_MEMORY, "", "out of memory") : write_file(fresh, O_TRUNC, buf_slice(&text), error);
+    buf_destroy(&text);
+    if (status == STATUS_OK && rename(fresh, path) != 0)
+        status = error_set(error, STATUS_IO, path, "cannot rename into place: %m");
+    return status;
+}
+
+void files_remove_endpoints(const char *folder)
+{
+    char path[FILES_PATH_MAX];
+
+    snprintf(path, sizeof path, "%s/edictd.json", folder);
+    unlink(path);
+}

@@ -1,0 +1,55 @@
+/* edictd: reads its configuration, starts the server, waits, stops it. */
+#include "proto/json.h"
+#include "server/server.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+enum { EXIT_FAILED = 1, EXIT_BAD_INPUT = 2 };
+
+static void print_error(const struct error *error)
+{
+    fprintf(stderr, "edictd: %s%s%s\n", error->where, error->where[0] ? ": " : "", error->message);
+}
+
+static int serve(const struct config *config)
+{
+    struct server *server = NULL;
+    struct error error = {0};
+    enum status status = server_start(config, &server, &error);
+
+    if (status != STATUS_OK) {
+        print_error(&error);
+        return EXIT_FAILED;
+    }
+    status = server_wait(server, &error);
+    if (status != STATUS_OK) {
+        fprintf(stderr, "edictd: the ledger cannot be written (%s). What was being written may or may not be there; a restart recovers from the log and knows.\n",
+                error.message);
+        _exit(EXIT_FAILED); /* nothing may follow a failed write: neither flushes nor goodbyes */
+    }
+    server_stop(server);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct config config;
+    enum config_action action;
+    struct error error = {0};
+
+    json_setup();
+    if (config_read(argc, argv, environ, &config, &action, &error) != STATUS_OK) {
+        print_error(&error);
+        return EXIT_BAD_INPUT;
+    }
+    if (action == CONFIG_SHOW_HELP) {
+        config_print_help(STDOUT_FILENO);
+        return 0;
+    }
+    if (action == CONFIG_SHOW_VERSION) {
+        printf("edictd %s\n", EDICT_VERSION);
+        return 0;
+    }
+    return serve(&config);
+}

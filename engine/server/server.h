@@ -1,0 +1,18 @@
+/*
+ * The server put together: store, ledger, state, policies, workers; started in that order and stopped in the reverse one. Main thread.
+ */
+#ifndef EDICT_SERVER_SERVER_H
+#define EDICT_SERVER_SERVER_H
+
+#include "server/config.h"
+
+struct server;
+
+/* Everything up to and including edictd.json; on an error nothing is left running. */
+enum status server_start(const struct config *config, struct server **out, struct error *error) EDICT_MUST_USE;
+/* Serves until SIGTERM, SIGINT (STATUS_OK) or a failure of the ledger. SIGHUP reloads the policies. */
+enum status server_wait(struct server *server, struct error *error) EDICT_MUST_USE;
+/* Drains and stops. NULL accepted. */
+void server_stop(struct server *server);
+
+#endif
