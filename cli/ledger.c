@@ -1,0 +1,104 @@
+#include "cli/command.h"
+#include "cli/show.h"
+
+#include <time.h>
+#include <unistd.h>
+
+enum { TAIL_PAUSE_MS = 250, TAIL_DEFAULT = 10 };
+
+static void show_entry(struct command *command, const cJSON *entry)
+{
+    int64_t index = 0;
+    struct buf body;
+
+    buf_create(&body, command->arena);
+    json_write(&body, json_get(entry, "body"));
+    json_get_i64(entry, "index", &index);
+    printf("%8lld  ", (long long)index);
+    show_cell(stdout, json_get_text(entry, "time"), 24);
+    fputs("  ", stdout);
+    show_cell(stdout, json_get_text(entry, "type"), 20);
+    fputs("  ", stdout);
+    show_cell(stdout, buf_slice(&body), command->json ? 0 : 160);
+    putchar('\n');
+}
+
+static int tail_page(struct command *command, int64_t *next, int64_t *size)
+{
+    cJSON *page;
+    const cJSON *entry;
+    int code = command_call(command, "GET", arena_printf(command->arena, "/v1/ledger/entries?from=%lld&limit=500", (long long)*next), NULL, &page);
+
+    if (code != COMMAND_OK)
+        return code;
+    cJSON_ArrayForEach(entry, json_get(page, "entries"))
+    {
+        if (!command->json)
+            show_entry(command, entry);
+    }
+    json_get_i64(page, "next", next);
+    json_get_i64(page, "size", size);
+    fflush(stdout);
+    return COMMAND_OK;
+}
+
+/* Where the last `lines` entries begin. */
+static int tail_start(struct command *command, int64_t lines, int64_t *from)
+{
+    struct command quiet = *command;
+    cJSON *ledger;
+    int64_t size = 0;
+    int code;
+
+    quiet.json = false;
+    code = command_call(&quiet, "GET", SLICE("/v1/ledger"), NULL, &ledger);
+    if (code == COMMAND_OK)
+        json_get_i64(ledger, "size", &size);
+    *from = size > lines ? size - lines : 0;
+    return code;
+}
+
+static int ledger_tail(struct command *command)
+{
+    const char *lines = args_get(command->args, "lines");
+    const struct timespec pause = {.tv_nsec = TAIL_PAUSE_MS * 1000000L};
+    uint64_t count = TAIL_DEFAULT;
+    int64_t next = 0, size = 0;
+    int code;
+
+    if (lines && !slice_to_u64(slice_from_str(lines), &count)) {
+        fprintf(stderr, "edict: --lines: expected a whole number\n");
+        return COMMAND_BAD_INPUT;
+    }
+    code = tail_start(command, (int64_t)(count < 1000000 ? count : 1000000), &next);
+    while (code == COMMAND_OK) {
+        code = tail_page(command, &next, &size);
+        arena_reset(command->arena);
+        if (code == COMMAND_OK && next >= size) {
+            if (!args_has(command->args, "follow"))
+                break;
+            nanosleep(&pause, NULL);
+        }
+    }
+    return code;
+}
+
+int command_ledger(struct command *command)
+{
+    const char *verb = command_word(command, 1, "tail or show");
+
+    if (!verb || !command_no_more(command, 2))
+        return COMMAND_BAD_INPUT;
+    if (strcmp(verb, "tail") == 0)
+        return ledger_tail(command);
+    if (strcmp(verb, "show") == 0) {
+        cJSON *ledger;
+        int code = command_call(command, "GET", SLICE("/v1/ledger"), NULL, &ledger);
+
+        if (code == COMMAND_OK && !command->json)
+            show_object(stdout, ledger, 0);
+        return code;
+    }
+    fprintf(stderr, "edict: ledger: \"%s\" is no command here; there are tail and show\n", verb);
+    return COMMAND_BAD_INPUT;
+}

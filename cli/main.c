@@ -1,0 +1,90 @@
+/* edict: the command line. */
+#include "cli/command.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static const char help[] =
+    "edict: ask, inspect and steer an Edict server\n"
+    "\n"
+    "  edict evaluate [FILE or -]                 one decision; exit 0 approve, 10 escalate, 11 deny, 2 bad input, 1 failure\n"
+    "      --policies DIR [--facts FILE]          offline, by a folder of policies\n"
+    "  edict agents list | show NAME | set FILE   manifests, budget, usage, autonomy\n"
+    "  edict decisions list | show ID             --agent --tier --operation --rule --since --until --limit --cursor\n"
+    "  edict escalations list | show ID           --all, --state, --agent; show: --wait SECONDS\n"
+    "  edict escalations approve ID --reason TEXT [--uses N] [--valid-for-s N] [--budget-increase-usd USD]\n"
+    "  edict escalations deny ID --reason TEXT | cancel ID\n"
+    "  edict policy check [DIR] | test [DIR] [--coverage] | list | reload\n"
+    "  edict ledger tail [--lines N] [--follow] | show\n"
+    "\n"
+    "  --server URL    http://HOST:PORT or unix:PATH; default: the socket in --data\n"
+    "  --data DIR      the server's data directory [./data, or EDICT_DATA]; its admin.token is used where it can be read, or EDICT_TOKEN\n"
+    "  --json          the server's document as it is\n"
+    "  --help, --version\n";
+
+static const char *const valued_flags[] = {"server",    "data",  "policies", "facts", "agent",  "tier",  "operation",   "rule", "escalation",          "since",
+                                           "until",     "limit", "cursor",   "state", "reason", "uses",  "valid-for-s", "wait", "budget-increase-usd", "lines",
+                                           NULL};
+static const char *const plain_flags[] = {"json", "help", "version", "all", "coverage", "follow", NULL};
+
+enum { ARENA_CAP = 512 * 1024 * 1024 };
+
+static int dispatch(struct command *command)
+{
+    static const struct {
+        const char *name;
+        int (*run)(struct command *command);
+    } commands[] = {{"evaluate", command_evaluate},       {"agents", command_agents}, {"decisions", command_decisions},
+                    {"escalations", command_escalations}, {"policy", command_policy}, {"ledger", command_ledger}};
+    const char *name = command->args->words[0];
+
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        if (strcmp(name, commands[i].name) == 0)
+            return commands[i].run(command);
+    }
+    fprintf(stderr, "edict: \"%s\" is no command; see edict --help\n", name);
+    return COMMAND_BAD_INPUT;
+}
+
+static int run(const struct args *args)
+{
+    struct arena arena;
+    const char *data = args_get(args, "data");
+    struct command command = {.args = args, .arena = &arena, .json = args_has(args, "json")};
+    int code;
+
+    if (!data)
+        data = getenv("EDICT_DATA");
+    command.data = data ? data : "./data";
+    command.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+    arena_create(&arena, 65536, ARENA_CAP);
+    code = dispatch(&command);
+    arena_destroy(&arena);
+    if (fflush(stdout) != 0 || ferror(stdout))
+        return COMMAND_FAILED;
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    struct args args;
+    struct error error = {0};
+
+    json_setup();
+    if (args_parse(argc, argv, valued_flags, plain_flags, &args, &error) != STATUS_OK)
+        return command_fail(&error);
+    if (args_has(&args, "help")) {
+        fputs(help, stdout);
+        return COMMAND_OK;
+    }
+    if (args_has(&args, "version")) {
+        printf("edict %s\n", EDICT_VERSION);
+        return COMMAND_OK;
+    }
+    if (args.word_count == 0) {
+        fputs(help, stderr);
+        return COMMAND_BAD_INPUT;
+    }
+    return run(&args);
+}
