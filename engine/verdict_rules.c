@@ -66,6 +66,10 @@ bool verdict_rules_add(struct arena *arena, struct decision *decision)
                      SLICE("The facts behind this decision changed each time it was about to be recorded"),
                      SLICE("Send the request again. Nothing was escalated.")))
         return false;
+    if (decision->inputs.ask_human &&
+        !verdict_add(arena, &decision->verdict, "edict.asked-for-human", TIER_ESCALATE, SLICE("The agent asked for a human to decide"),
+                     (struct slice){0}))
+        return false;
     if (!facts->known && !add_unknown_agent(arena, decision))
         return false;
     return !is_over_budget(decision) || add_over_budget(arena, decision);

@@ -7,6 +7,7 @@
  *   edict.over-budget     2  an approval would cost more than what remains of the agent's budget
  *   edict.plain-language  2  the operation is not a name; no rule of the policy has seen the request
  *   edict.undecided       2  nothing matched and nothing failed (not listed in `rules`; the name by which a grant covers it)
+ *   edict.asked-for-human 2  the agent asked for a reviewer by itself
  *   edict.contended       2  the state changed under every attempt to decide
  */
 #ifndef EDICT_ENGINE_VERDICT_RULES_H

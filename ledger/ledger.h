@@ -54,6 +54,13 @@ struct ledger_entry {
     uint64_t number;
 };
 
+/* A large value that entries name by its hash; written to STORE_BLOBS in the same batch. */
+struct ledger_blob {
+    struct digest hash; /* SHA-256 of `bytes` */
+    struct slice bytes;
+};
+enum { LEDGER_BLOBS_MAX = 4 };
+
 /*
  * One all-or-nothing change. Belongs to the ledger from submit until `done`; its memory, and all that it points to, must live that long.
  */
@@ -61,6 +68,8 @@ struct ledger_txn {
     struct inbox_item link;
     struct ledger_entry entries[LEDGER_TXN_ENTRIES_MAX];
     size_t entry_count;
+    struct ledger_blob blobs[LEDGER_BLOBS_MAX];
+    size_t blob_count;
     const void *preconditions; /* the fold's own; may be NULL */
     enum ledger_result result;
     uint64_t duplicate_index;

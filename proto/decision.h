@@ -33,6 +33,7 @@ struct decision_effects {
 /* Inputs besides request and facts that a replay must apply: part of the record. */
 struct decision_inputs {
     bool contended; /* three attempts lost a race at commit: edict.contended */
+    bool ask_human; /* the agent asked for a reviewer by itself: edict.asked-for-human */
 };
 
 struct decision {
