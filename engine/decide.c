@@ -196,6 +196,13 @@ static enum status decide_write_body(struct decide_call *call, struct slice *bod
     return STATUS_OK;
 }
 
+static void decide_add_blobs(struct decide_call *call)
+{
+    for (size_t i = 0; i < call->decision.blob_count; i++)
+        call->txn.blobs[i] = (struct ledger_blob){.hash = call->decision.blobs[i].hash, .bytes = call->decision.blobs[i].bytes};
+    call->txn.blob_count = call->decision.blob_count;
+}
+
 static enum status decide_prepare(struct decide_call *call)
 {
     struct uuid *id = arena_alloc(call->arena, sizeof *id);
@@ -210,6 +217,7 @@ static enum status decide_prepare(struct decide_call *call)
     *entry = (struct ledger_entry){.type = RECORD_DECISION, .tenant = RECORD_TENANT_DEFAULT, .as_of = call->basis.as_of, .event = &call->decision};
     if (status == STATUS_OK)
         status = decide_write_body(call, &entry->body);
+    decide_add_blobs(call);
     entry->id = id->bytes;
     decide_add_terms(entry, &call->decision);
     call->basis.decision = &call->decision;
@@ -247,20 +255,31 @@ static void decide_attempt(struct decide_call *call)
 
 /* ---- after the commit ---- */
 
-enum status decide_load(struct ledger *ledger, uint64_t index, struct arena *arena, struct decision *out, struct error *error)
+static enum status decide_load_blob(void *context, const struct digest *hash, struct arena *arena, struct slice *bytes, struct error *error)
 {
-    struct slice record, body;
-    struct record_header header;
-    enum status status = ledger_read(ledger, index, arena, &record, error);
+    return ledger_blob_read(context, hash, arena, bytes, error);
+}
 
-    if (status != STATUS_OK)
-        return status;
-    status = record_split(record, &header, &body, error);
+enum status decide_read_record(struct ledger *ledger, uint64_t index, struct slice record, struct arena *arena, struct decision *out, struct error *error)
+{
+    const struct decision_loader loader = {.load = decide_load_blob, .context = ledger};
+    struct record_header header;
+    struct slice body;
+    enum status status = record_split(record, &header, &body, error);
+
     if (status != STATUS_OK)
         return status;
     if (header.type != RECORD_DECISION)
         return error_set(error, STATUS_NOT_FOUND, "", "entry %llu is not a decision", (unsigned long long)index);
-    return decision_from_record(arena, &header, index, body, out, error);
+    return decision_from_record(arena, &header, index, body, &loader, out, error);
+}
+
+enum status decide_load(struct ledger *ledger, uint64_t index, struct arena *arena, struct decision *out, struct error *error)
+{
+    struct slice record;
+    enum status status = ledger_read(ledger, index, arena, &record, error);
+
+    return status == STATUS_OK ? decide_read_record(ledger, index, record, arena, out, error) : status;
 }
 
 static void decide_repeat(struct decide_call *call)

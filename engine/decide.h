@@ -92,6 +92,9 @@ struct decide_call {
 
 void decide_begin(struct decide_call *call);
 
+/* A decision from the bytes of its durable record, which must outlive `out`. */
+enum status decide_read_record(struct ledger *ledger, uint64_t index, struct slice record, struct arena *arena, struct decision *out, struct error *error)
+    EDICT_MUST_USE;
 /* A decision that is already in the ledger, from its durable record. NOT_FOUND. Any thread. */
 enum status decide_load(struct ledger *ledger, uint64_t index, struct arena *arena, struct decision *out, struct error *error) EDICT_MUST_USE;
 

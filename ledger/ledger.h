@@ -51,7 +51,7 @@ struct ledger_entry {
     /* Set by the sequencer: */
     uint64_t index;
     int64_t time_ms;
-    uint64_t number;
+    uint64_t number; /* assigned by the fold's check; then the entry is also found under the term "ESC-<number>" */
 };
 
 /* A large value that entries name by its hash; written to STORE_BLOBS in the same batch. */
@@ -119,6 +119,8 @@ uint64_t ledger_sequenced(const struct ledger *ledger);
 uint64_t ledger_durable(const struct ledger *ledger);
 /* The record bytes of a durable entry; STATUS_NOT_FOUND at or past the end. Any thread. */
 enum status ledger_read(struct ledger *ledger, uint64_t index, struct arena *arena, struct slice *record, struct error *error) EDICT_MUST_USE;
+/* A value from STORE_BLOBS by its hash; NOT_FOUND. Any thread. */
+enum status ledger_blob_read(struct ledger *ledger, const struct digest *hash, struct arena *arena, struct slice *bytes, struct error *error) EDICT_MUST_USE;
 enum status ledger_find_id(struct ledger *ledger, const unsigned char id[16], uint64_t *index, struct error *error) EDICT_MUST_USE;
 /* Every entry from `from` on, in order; `record` valid during the call. */
 typedef enum status (*ledger_visit_f)(void *context, uint64_t index, struct slice record, struct error *error);

@@ -36,6 +36,19 @@ struct decision_inputs {
     bool ask_human; /* the agent asked for a reviewer by itself: edict.asked-for-human */
 };
 
+/* A large value of the request that the record names by its hash: the JSON text, kept apart under its SHA-256. */
+struct decision_blob {
+    struct digest hash;
+    struct slice bytes;
+};
+enum { DECISION_BLOBS_MAX = 3 }; /* command, context, justification */
+
+/* Where decision_from_record finds such values. */
+struct decision_loader {
+    enum status (*load)(void *context, const struct digest *hash, struct arena *arena, struct slice *bytes, struct error *error);
+    void *context;
+};
+
 struct decision {
     struct slice id;                 /* UUIDv7 text; empty for a dry run */
     struct request request;
@@ -53,6 +66,8 @@ struct decision {
     struct digest body_digest;
     struct decision_effects effects;
     int64_t valid_until_ms;          /* of an approval by grant; 0: none */
+    struct decision_blob blobs[DECISION_BLOBS_MAX]; /* set by decision_write_body */
+    size_t blob_count;
     /* Known once sequenced: */
     bool sequenced;
     uint64_t ledger_index;
@@ -60,11 +75,14 @@ struct decision {
     struct slice escalation_id;      /* "ESC-456" of OPEN and JOIN; empty: none */
 };
 
-/* The record's body (RFC 8785). On the hot path: streams members in canonical order. */
-void decision_write_body(struct buf *out, struct arena *scratch, const struct decision *decision);
-/* From a record, header and body; everything, so that it can be replayed and answered again. */
-enum status decision_from_record(struct arena *arena, const struct record_header *header, uint64_t index, struct slice body, struct decision *out,
-                                 struct error *error) EDICT_MUST_USE;
+/*
+ * The record's body (RFC 8785). On the hot path: streams members in canonical order. Values of the request over RECORD_INLINE_VALUE_MAX bytes are written
+ * as {"$sha256": "<hex>"} and put into decision->blobs, which go into the same transaction.
+ */
+void decision_write_body(struct buf *out, struct arena *scratch, struct decision *decision);
+/* From a record, header and body; everything, so that it can be replayed and answered again. `loader` may be NULL where no large values are expected. */
+enum status decision_from_record(struct arena *arena, const struct record_header *header, uint64_t index, struct slice body,
+                                 const struct decision_loader *loader, struct decision *out, struct error *error) EDICT_MUST_USE;
 
 enum decision_form {
     DECISION_FORM_FULL,  /* every member of interface.md, null where it does not apply */

@@ -19,13 +19,12 @@ struct decisions_page {
 static enum status decisions_visit(void *context, uint64_t index, struct slice record, struct error *error)
 {
     struct decisions_page *page = context;
-    struct record_header header;
+    struct arena *arena = page->call->http->arena;
     struct decision decision = {0};
-    struct slice body, copy = arena_copy(page->call->http->arena, record);
-    enum status status = copy.data ? record_split(copy, &header, &body, error) : error_set(error, STATUS_NO_MEMORY, "", "the page is too large; ask for a smaller limit");
+    struct slice copy = arena_copy(arena, record);
+    enum status status = copy.data ? decide_read_record(page->call->api->shared->ledger, index, copy, arena, &decision, error)
+                                   : error_set(error, STATUS_NO_MEMORY, "", "the page is too large; ask for a smaller limit");
 
-    if (status == STATUS_OK)
-        status = decision_from_record(page->call->http->arena, &header, index, body, &decision, error);
     if (status != STATUS_OK)
         return status;
     if (page->w.comma)

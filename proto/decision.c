@@ -1,0 +1,164 @@
+/* The body of a decision's record. Members are in canonical order; decision_read.c is the other direction. */
+#include "proto/decision.h"
+
+const char *decision_outcome_name(enum decision_outcome outcome)
+{
+    static const char *const names[] = {"approve", "escalate", "deny"};
+
+    return names[outcome];
+}
+
+static void write_hex(struct json_writer *w, const char *name, const struct digest *digest)
+{
+    char hex[DIGEST_HEX_SIZE];
+
+    digest_format(digest, hex);
+    json_key(w, name);
+    json_string(w, slice_from(hex, sizeof hex));
+}
+
+/* ---- effects ---- */
+
+static void write_escalation_effects(struct json_writer *w, const struct decision_effects *effects)
+{
+    json_key(w, "covers");
+    json_begin_array(w);
+    for (size_t i = 0; i < effects->cover_count; i++)
+        json_string(w, effects->covers[i]);
+    json_end_array(w);
+    json_key(w, "escalation");
+    json_string(w, SLICE("open"));
+    json_key(w, "escalation_expires_at_ms");
+    json_i64(w, effects->escalation_expires_at_ms);
+}
+
+static void write_effects(struct json_writer *w, const struct decision_effects *effects)
+{
+    json_key(w, "effects");
+    json_begin_object(w);
+    if (effects->escalation == DECISION_ESCALATION_OPEN)
+        write_escalation_effects(w, effects);
+    if (effects->escalation == DECISION_ESCALATION_JOIN) {
+        json_key(w, "escalation");
+        json_string(w, SLICE("join"));
+    }
+    if (effects->grant_id.size > 0) {
+        json_key(w, "grant_id");
+        json_string(w, effects->grant_id);
+    }
+    if (effects->reserve_micro_usd > 0) {
+        json_key(w, "reserve_expires_at_ms");
+        json_i64(w, effects->reserve_expires_at_ms);
+        json_key(w, "reserve_micro_usd");
+        json_i64(w, effects->reserve_micro_usd);
+    }
+    json_end_object(w);
+}
+
+static void write_inputs(struct json_writer *w, const struct decision_inputs *inputs)
+{
+    json_key(w, "inputs");
+    json_begin_object(w);
+    if (inputs->ask_human) {
+        json_key(w, "ask_human");
+        json_bool(w, true);
+    }
+    if (inputs->contended) {
+        json_key(w, "contended");
+        json_bool(w, true);
+    }
+    json_end_object(w);
+}
+
+/* ---- the request ---- */
+
+static bool may_be_large(const char *name)
+{
+    return strcmp(name, "command") == 0 || strcmp(name, "context") == 0 || strcmp(name, "justification") == 0;
+}
+
+/* Takes the value written since `from` out of the text again, and leaves its hash in its place. */
+static void move_to_blob(struct buf *out, size_t from, struct arena *arena, struct decision *decision)
+{
+    struct decision_blob *blob = &decision->blobs[decision->blob_count];
+    struct json_writer w = {.out = out};
+
+    blob->bytes = arena_copy(arena, slice_from(out->data + from, out->size - from));
+    if (!blob->bytes.data) {
+        out->failed = true;
+        return;
+    }
+    digest_sha256(blob->bytes, &blob->hash);
+    decision->blob_count++;
+    out->size = from;
+    json_begin_object(&w);
+    write_hex(&w, "$sha256", &blob->hash);
+    json_end_object(&w);
+}
+
+static void write_request(struct json_writer *w, struct arena *scratch, struct decision *decision)
+{
+    json_key(w, "request");
+    json_begin_object(w);
+    for (const cJSON *member = decision->request.view->child; member; member = member->next) {
+        size_t from;
+
+        json_key(w, member->string);
+        from = w->out->size;
+        json_value(w, scratch, member);
+        if (w->out->size - from > RECORD_INLINE_VALUE_MAX && may_be_large(member->string) && !w->out->failed)
+            move_to_blob(w->out, from, scratch, decision);
+    }
+    json_end_object(w);
+}
+
+static void write_text(struct json_writer *w, const char *name, struct slice text)
+{
+    if (text.size == 0)
+        return;
+    json_key(w, name);
+    json_string(w, text);
+}
+
+static void write_verdict(struct json_writer *w, const struct verdict *verdict)
+{
+    json_key(w, "verdict");
+    verdict_write(w->out, verdict);
+    w->comma = true;
+}
+
+void decision_write_body(struct buf *out, struct arena *scratch, struct decision *decision)
+{
+    struct json_writer w = {.out = out};
+
+    decision->blob_count = 0;
+    buf_reserve(out, 3072);
+    json_begin_object(&w);
+    write_hex(&w, "action_digest", &decision->action_digest);
+    if (decision->has_idempotency_key)
+        write_hex(&w, "body_digest", &decision->body_digest);
+    json_key(&w, "cost_micro_usd");
+    json_i64(&w, decision->cost_micro_usd);
+    json_key(&w, "decision");
+    json_string(&w, slice_from_str(decision_outcome_name(decision->outcome)));
+    write_effects(&w, &decision->effects);
+    if (decision->effects.escalation == DECISION_ESCALATION_JOIN)
+        write_text(&w, "escalation_id", decision->escalation_id);
+    json_key(&w, "facts");
+    json_value(&w, scratch, decision->facts_json);
+    write_text(&w, "id", decision->id);
+    if (decision->has_idempotency_key)
+        write_text(&w, "idempotency_key", decision->request.idempotency_key);
+    write_inputs(&w, &decision->inputs);
+    write_text(&w, "next_steps", decision->next_steps);
+    write_text(&w, "policy_revision", decision->policy_revision);
+    write_text(&w, "rationale", decision->rationale);
+    write_request(&w, scratch, decision);
+    write_text(&w, "retry_of", decision->request.escalation_id);
+    if (decision->valid_until_ms > 0) {
+        json_key(&w, "valid_until_ms");
+        json_i64(&w, decision->valid_until_ms);
+    }
+    write_verdict(&w, &decision->verdict);
+    json_end_object(&w);
+}
