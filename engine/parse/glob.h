@@ -7,7 +7,7 @@
 
 #include "parse/word.h"
 
-enum { GLOB_PATTERN_MAX = 1024, GLOB_TEXT_MAX = 64 * 1024 };
+enum { GLOB_PATTERN_MAX = 512, GLOB_TEXT_MAX = 8 * 1024 };
 
 enum glob_result { GLOB_NO_MATCH, GLOB_MATCH, GLOB_INVALID }; /* INVALID: open class, backslash at the end, over a bound */
 
