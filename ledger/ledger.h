@@ -126,6 +126,9 @@ enum status ledger_find_id(struct ledger *ledger, const unsigned char id[16], ui
 typedef enum status (*ledger_visit_f)(void *context, uint64_t index, struct slice record, struct error *error);
 enum status ledger_each(struct store *store, uint64_t from, uint64_t to, ledger_visit_f visit, void *context, struct error *error) EDICT_MUST_USE;
 
+/* The store it was opened on. */
+struct store *ledger_store(const struct ledger *ledger);
+
 /* Root of the Merkle tree (RFC 6962 hashing) over the first ledger_durable() entries, consistent with `size`. */
 void ledger_root(struct ledger *ledger, uint64_t *size, struct digest *root);
 
