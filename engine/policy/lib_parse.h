@@ -1,0 +1,16 @@
+/* What the library's parser functions share. */
+#ifndef EDICT_POLICY_LIB_PARSE_H
+#define EDICT_POLICY_LIB_PARSE_H
+
+#include "policy/library.h"
+
+struct shell_script;
+
+/* The worker's scratch arena, emptied. */
+struct arena *lib_parse_scratch(lua_State *lua);
+/* Counts a parser's work; a parser that ran out of scratch memory is a rule over its memory. */
+void lib_parse_charge(lua_State *lua, uint64_t work, enum status status);
+void lib_parse_shell(lua_State *lua, struct slice line, struct arena *scratch, struct shell_script *out);
+void lib_parse_open_kubectl(lua_State *lua);
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * Running a rule file: `rule`, `defaults` and `require` as Lua sees them. A file is loaded once when its bundle is built, to
+ * extract its rules into C, and once for each worker, to have its functions; both give the same slots.
+ */
+#ifndef EDICT_POLICY_LOAD_H
+#define EDICT_POLICY_LOAD_H
+
+#include "policy/bundle.h"
+#include "policy/sandbox.h"
+
+/* Places in Lua's registry that are ours. */
+enum { LOAD_FUNCTIONS = 16, LOAD_TEXTS, LOAD_MODULES, LOAD_DEFAULTS };
+enum { LOAD_REQUIRE_DEPTH_MAX = 16 };
+
+struct extract; /* extract.h */
+
+struct loader {
+    const struct policy_bundle *bundle; /* its files */
+    const struct bundle_file *file;     /* the rule file being loaded */
+    struct sandbox *sandbox;
+    struct extract *extract;      /* NULL: only functions are wanted */
+    struct policy_report *report; /* NULL: none */
+    int slot_count;
+    int require_depth;
+};
+
+/* Creates `sandbox`, runs the file, and seals it; with `extract` only the rules are wanted, and the sandbox is gone afterwards.
+ * STATUS_INVALID with diagnostics in the report (and in `error`) when the file is at fault. */
+enum status load_file(struct loader *loader, struct sandbox *sandbox, struct sandbox_services *services,
+                      struct error *error) EDICT_MUST_USE;
+
+/* The slots of a rule's functions, stored from the rule table and the defaults on top of the stack. */
+struct load_slots {
+    int when, because, next_steps, alternatives, cost;
+};
+/* Pushes field `name` of the rule at `table`, or of the file's defaults. Returns its type. */
+int load_field(lua_State *lua, int table, const char *name);
+/* Pushes the function in `slot`. */
+void load_push_function(lua_State *lua, int slot);
+
+bool load_is_rule_field(struct slice name);
+
+/* Opens rule, defaults and require into the globals. */
+void load_open(lua_State *lua);
+
+#endif
