@@ -6,7 +6,6 @@
 #include "policy/report.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 static struct loader *loader_of(lua_State *lua)
 {
@@ -252,13 +251,19 @@ static void new_registry_table(lua_State *lua, int key)
     lua_rawseti(lua, LUA_REGISTRYINDEX, key);
 }
 
+void load_open_test(lua_State *lua)
+{
+    new_registry_table(lua, LOAD_MODULES);
+    lua_pushcfunction(lua, load_require);
+    lua_setglobal(lua, "require");
+}
+
 static int run_file(lua_State *lua)
 {
     struct loader *loader = (struct loader *)lua_touserdata(lua, 1);
 
     load_open(lua);
     new_registry_table(lua, LOAD_FUNCTIONS);
-    new_registry_table(lua, LOAD_TEXTS);
     new_registry_table(lua, LOAD_MODULES);
     new_registry_table(lua, LOAD_DEFAULTS);
     compile(lua, loader->file->path, loader->file->source);
@@ -267,20 +272,6 @@ static int run_file(lua_State *lua)
     /* What only loading needs is garbage from here on. */
     new_registry_table(lua, LOAD_DEFAULTS);
     return 0;
-}
-
-/* "k8s.lua:12: text" as a diagnostic at that place. */
-static void report_message(struct policy_report *report, struct slice file, const char *message)
-{
-    const char *colon = strchr(message, ':');
-    char *end = NULL;
-    long line = colon ? strtol(colon + 1, &end, 10) : 0;
-
-    if (colon != NULL && end != NULL && end != colon + 1 && *end == ':' && line > 0 && line < INT32_MAX)
-        report_add(report, POLICY_ERROR, slice_from(message, (size_t)(colon - message)), (int)line, 0, "%s",
-                   end + 1 + (end[1] == ' '));
-    else
-        report_add(report, POLICY_ERROR, file, 0, 0, "%s", message);
 }
 
 static enum status file_failed(struct loader *loader, enum sandbox_result result, struct error *error)

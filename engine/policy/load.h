@@ -9,7 +9,7 @@
 #include "policy/sandbox.h"
 
 /* Places in Lua's registry that are ours. */
-enum { LOAD_FUNCTIONS = 16, LOAD_TEXTS, LOAD_MODULES, LOAD_DEFAULTS };
+enum { LOAD_FUNCTIONS = 16, LOAD_MODULES, LOAD_DEFAULTS };
 enum { LOAD_REQUIRE_DEPTH_MAX = 16 };
 
 struct extract; /* extract.h */
@@ -42,5 +42,7 @@ bool load_is_rule_field(struct slice name);
 
 /* Opens rule, defaults and require into the globals. */
 void load_open(lua_State *lua);
+/* For a test file: require alone, and the registry places it needs. */
+void load_open_test(lua_State *lua);
 
 #endif

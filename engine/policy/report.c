@@ -38,6 +38,35 @@ void report_add(struct policy_report *report, int severity, struct slice file, i
     va_end(arguments);
 }
 
+void report_message(struct policy_report *report, struct slice file, const char *message)
+{
+    const char *colon = strchr(message, ':');
+    char *end = NULL;
+    long line = colon ? strtol(colon + 1, &end, 10) : 0;
+
+    if (colon != NULL && end != NULL && end != colon + 1 && *end == ':' && line > 0 && line < INT32_MAX)
+        report_add(report, POLICY_ERROR, slice_from(message, (size_t)(colon - message)), (int)line, 0, "%s",
+                   end + 1 + (end[1] == ' '));
+    else
+        report_add(report, POLICY_ERROR, file, 0, 0, "%s", message);
+}
+
+void report_merge(struct policy_report *report, const struct policy_report *other)
+{
+    size_t i, j;
+
+    for (i = 0; i < other->count; i++) {
+        const struct policy_diagnostic *item = &other->items[i];
+
+        for (j = 0; j < report->count; j++)
+            if (report->items[j].line == item->line && strcmp(report->items[j].file, item->file) == 0 &&
+                strcmp(report->items[j].message, item->message) == 0)
+                break;
+        if (j == report->count)
+            report_add(report, (int)item->severity, slice_from_str(item->file), item->line, item->column, "%s", item->message);
+    }
+}
+
 bool report_has_errors(const struct policy_report *report)
 {
     size_t i;
