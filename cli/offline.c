@@ -9,13 +9,12 @@
 
 enum status offline_complete(void *context, struct arena *arena, const struct request *request, const struct facts *facts, struct verdict *verdict)
 {
-    struct decision decision = {.request = *request, .facts = *facts, .verdict = *verdict};
+    struct decision decision = {.request = *request, .facts = *facts};
+    struct error error;
+    enum status status = verdict_rules_evaluate(context, arena, &decision, NULL, &error);
 
-    (void)context;
-    if (!verdict_rules_add(arena, &decision))
-        return STATUS_NO_MEMORY;
     *verdict = decision.verdict;
-    return STATUS_OK;
+    return status;
 }
 
 void offline_print_report(const struct policy_report *report, bool json)

@@ -54,6 +54,7 @@ static int policy_test_folder(struct command *command)
 {
     const char *folder = policy_folder(command);
     struct policy_bundle *bundle = NULL;
+    struct policy_vm *vm = NULL;
     struct policy_report report = {0};
     struct policy_test_run run = {0};
     struct error error = {0};
@@ -61,8 +62,8 @@ static int policy_test_folder(struct command *command)
 
     if (!command_no_more(command, 3))
         return COMMAND_BAD_INPUT;
-    if (policy_bundle_load(folder, &policy_limits_default, &bundle, &report, &error) != STATUS_OK ||
-        policy_test_run_folder(folder, bundle, offline_complete, NULL, command->arena, &run, &error) != STATUS_OK) {
+    if (policy_bundle_load(folder, &policy_limits_default, &bundle, &report, &error) != STATUS_OK || policy_vm_new(bundle, &vm, &error) != STATUS_OK ||
+        policy_test_run_folder(folder, bundle, offline_complete, vm, command->arena, &run, &error) != STATUS_OK) {
         offline_print_report(&report, false);
         command_fail(&error);
         code = COMMAND_BAD_INPUT;
@@ -72,6 +73,7 @@ static int policy_test_folder(struct command *command)
             print_coverage(&run);
         code = run.failed > 0 ? COMMAND_FAILED : COMMAND_OK;
     }
+    policy_vm_delete(vm);
     policy_bundle_release(bundle);
     policy_report_destroy(&report);
     return code;

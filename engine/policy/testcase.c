@@ -211,7 +211,7 @@ static void compare_texts(const char *label, const struct slice *texts, size_t c
 
 static void compare_one(const struct verdict *verdict, const cJSON *expected, struct buf *out)
 {
-    static const char *const known[] = {"decision",  "tier",     "rules",       "not_rules", "missing", "errors",
+    static const char *const known[] = {"decision",  "not_decision", "tier",         "rules",        "not_rules", "missing", "errors",
                                         "undecided", "because", "next_steps", "alternatives", "cost_micro_usd", NULL};
     struct slice name = slice_from_str(expected->string);
     const char *nearest;
@@ -219,6 +219,9 @@ static void compare_one(const struct verdict *verdict, const cJSON *expected, st
     if (slice_equal(name, SLICE("decision"))) {
         if (!slice_equal_str(json_text(expected), decision_name(verdict)))
             buf_printf(out, "expected decision %.*s, got %s\n", SLICE_ARG(json_text(expected)), decision_name(verdict));
+    } else if (slice_equal(name, SLICE("not_decision"))) {
+        if (slice_equal_str(json_text(expected), decision_name(verdict)))
+            buf_printf(out, "expected anything but %s\n", decision_name(verdict));
     } else if (slice_equal(name, SLICE("tier"))) {
         if (expected->valuedouble != (double)verdict->tier)
             buf_printf(out, "expected tier %g, got %d\n", expected->valuedouble, verdict->tier);
