@@ -50,14 +50,16 @@ static void add(struct lexer *lexer, enum sql_token_kind kind, size_t start, str
     if (out->count >= out->capacity) {
         size_t capacity = out->capacity > 0 ? out->capacity * 2 : 64;
 
-        out->items = (struct sql_token *)arena_grow(lexer->arena, out->items, out->capacity * sizeof *out->items, capacity * sizeof *out->items);
+        out->items = (struct sql_token *)arena_grow(lexer->arena, out->items, out->capacity * sizeof *out->items,
+                                                    capacity * sizeof *out->items);
         out->capacity = capacity;
         if (out->items == NULL) {
             lexer->no_memory = true;
             return;
         }
     }
-    out->items[out->count++] = (struct sql_token){.kind = kind, .text = text, .start = start, .end = lexer->at, .depth = lexer->depth};
+    out->items[out->count++] =
+        (struct sql_token){.kind = kind, .text = text, .start = start, .end = lexer->at, .depth = lexer->depth};
 }
 
 /* ---- comments ---- */
@@ -129,9 +131,25 @@ static bool has_escapes(const struct lexer *lexer, char quote, bool prefixed)
     return (lexer->dialect == SQL_DIALECT_MYSQL && quote != '`') || (lexer->dialect == SQL_DIALECT_POSTGRES && prefixed);
 }
 
+/* At least as many bytes as the quoted text at the cursor has, so that many short quotes do not each take room for all the
+ * rest. */
+static size_t quoted_size(const struct lexer *lexer, char close, bool escapes)
+{
+    size_t at = lexer->at + 1;
+
+    for (; at < lexer->text.size; at++) {
+        char c = lexer->text.data[at];
+
+        if (c == close && (at + 1 >= lexer->text.size || lexer->text.data[at + 1] != close))
+            break;
+        at += c == close || (c == '\\' && escapes) ? 1 : 0;
+    }
+    return at - lexer->at;
+}
+
 static struct slice take_quoted(struct lexer *lexer, char close, bool escapes)
 {
-    char *copy = (char *)arena_alloc(lexer->arena, lexer->text.size - lexer->at);
+    char *copy = (char *)arena_alloc(lexer->arena, quoted_size(lexer, close, escapes));
     size_t size = 0;
 
     if (copy == NULL) {
@@ -167,7 +185,8 @@ static bool take_dollar(struct lexer *lexer, size_t start)
 
     while (end < lexer->text.size && is_word_char(lexer->text.data[end]) && lexer->text.data[end] != '$')
         end++;
-    if (end >= lexer->text.size || lexer->text.data[end] != '$' || (lexer->text.data[lexer->at + 1] >= '0' && lexer->text.data[lexer->at + 1] <= '9'))
+    if (end >= lexer->text.size || lexer->text.data[end] != '$' ||
+        (lexer->text.data[lexer->at + 1] >= '0' && lexer->text.data[lexer->at + 1] <= '9'))
         return false;
     if (lexer->dialect == SQL_DIALECT_ANY)
         refuse(lexer, "$…$ quotes in PostgreSQL only");

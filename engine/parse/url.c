@@ -371,7 +371,7 @@ static size_t first_of(struct slice text, size_t from, const char *bytes)
 static bool parse(struct parsing *p)
 {
     struct url *out = p->out;
-    size_t at, end, query, fragment;
+    size_t at = 0, end, query, fragment;
 
     if (p->text.size == 0 || p->text.size > URL_INPUT_MAX)
         return refuse(p, "the URL is empty or longer than 8192 bytes");
