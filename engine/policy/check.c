@@ -13,7 +13,8 @@ struct checker {
     struct policy_report *report;
 };
 
-static void __attribute__((format(printf, 3, 4))) warn(struct checker *checker, const struct rule *rule, const char *format, ...)
+static void __attribute__((format(printf, 3, 4)))
+warn(struct checker *checker, const struct rule *rule, const char *format, ...)
 {
     char text[400];
     va_list arguments;
@@ -29,8 +30,8 @@ static void check_reasons(struct checker *checker, const struct rule *rule)
 {
     if (rule->because.count == 0 && rule->because.slot == RULE_NO_SLOT && rule->description.size == 0)
         warn(checker, rule, "no reason: give `because`, so that people learn why");
-    if (rule->tier == 3 && rule->alternatives.count == 0 && rule->alternatives.slot == RULE_NO_SLOT && rule->next_steps.count == 0 &&
-        rule->next_steps.slot == RULE_NO_SLOT)
+    if (rule->tier == 3 && rule->alternatives.count == 0 && rule->alternatives.slot == RULE_NO_SLOT &&
+        rule->next_steps.count == 0 && rule->next_steps.slot == RULE_NO_SLOT)
         warn(checker, rule, "denies without `alternatives` or `next_steps`: say what to do instead");
 }
 
@@ -57,12 +58,13 @@ static void check_match(struct checker *checker, const struct rule *rule)
 /* Counts without looking at anything but its match. */
 static bool is_plain(const struct rule *rule)
 {
-    return rule->when_slot == RULE_NO_SLOT && rule->except_count == 0 && rule->expires_ms == INT64_MAX && rule->required_count == 0;
+    return rule->when_slot == RULE_NO_SLOT && rule->except_count == 0 && rule->expires_ms == INT64_MAX &&
+           rule->required_count == 0;
 }
 
 /*
- * A rule is shadowed when a plain rule of a higher tier matches whenever it does. Rules are compared with the plain ones only; those are few
- * in a bundle that has conditions, and each comparison ends at its first field that differs.
+ * A rule is shadowed when a plain rule of a higher tier matches whenever it does. Rules are compared with the plain ones only;
+ * those are few in a bundle that has conditions, and each comparison ends at its first field that differs.
  */
 static void check_shadows(struct checker *checker)
 {
@@ -78,7 +80,8 @@ static void check_shadows(struct checker *checker)
             const struct rule *rule = &bundle->rules[i];
 
             if (rule->tier < wide->tier && implies_match(&rule->match, &wide->match))
-                warn(checker, rule, "never decides: \"%.*s\" (tier %d) applies whenever it does", SLICE_ARG(wide->name), wide->tier);
+                warn(checker, rule, "never decides: \"%.*s\" (tier %d) applies whenever it does", SLICE_ARG(wide->name),
+                     wide->tier);
         }
     }
 }
@@ -97,8 +100,8 @@ static int compile_library(lua_State *lua)
 }
 
 /* Libraries that no rule file requires are compiled here, or their mistakes would wait for the first one that does. */
-static enum status check_library(const struct policy_file *file, const struct policy_limits *limits, struct policy_report *report,
-                                 struct error *error)
+static enum status check_library(const struct policy_file *file, const struct policy_limits *limits,
+                                 struct policy_report *report, struct error *error)
 {
     struct policy_report own = {0};
     struct sandbox sandbox;
@@ -117,7 +120,8 @@ static enum status check_library(const struct policy_file *file, const struct po
     return STATUS_OK;
 }
 
-enum status policy_check(const char *folder, const struct policy_limits *limits, struct policy_report *report, struct error *error)
+enum status policy_check(const char *folder, const struct policy_limits *limits, struct policy_report *report,
+                         struct error *error)
 {
     struct policy_bundle *bundle = NULL;
     struct folder_files files = {0};

@@ -91,7 +91,7 @@ static bool is_excepted(struct evaluation *evaluation, const struct rule *rule)
     size_t i;
 
     for (i = 0; i < rule->except_count; i++)
-        if (match_holds(evaluation->input, &rule->excepts[i], strict, NULL))
+        if (match_holds(evaluation->input, &rule->excepts[i], strict, NULL) == MATCH_YES)
             return true;
     return false;
 }
@@ -137,10 +137,38 @@ static void run_condition(struct evaluation *evaluation, struct outcome *outcome
     account(evaluation, outcome, result);
 }
 
+/* Matching is counted like everything else: a rule that there is no work left for fails. */
+static bool charge_match(struct evaluation *evaluation, struct outcome *outcome)
+{
+    struct call_context *call = &evaluation->call;
+    uint64_t work = evaluation->input->work;
+
+    evaluation->input->work = 0;
+    outcome->fuel += work;
+    if (work <= call->fuel_left) {
+        call->fuel_left -= work;
+        return true;
+    }
+    call->fuel_left = 0;
+    fail(evaluation, outcome, SANDBOX_OVER_FUEL, "no work is left for matching it");
+    return false;
+}
+
+static void fail_undecided_match(struct evaluation *evaluation, struct outcome *outcome)
+{
+    char message[200];
+    struct slice dotted = evaluation->vm->bundle->paths[outcome->failed->path].dotted;
+
+    (void)snprintf(message, sizeof message, "%.*s is too long for its glob", (int)(dotted.size < 120 ? dotted.size : 120),
+                   dotted.data);
+    fail(evaluation, outcome, SANDBOX_BAD_RESULT, message);
+}
+
 static void consider(struct evaluation *evaluation, struct outcome *outcome)
 {
     const struct rule *rule = outcome->rule;
     struct match_mode mode = {.absent_is_not = rule->tier >= TIER_ESCALATE, .skip_missing = true};
+    enum match_answer answer;
 
     outcome->tier = rule->tier;
     outcome->state = POLICY_RULE_NO_MATCH;
@@ -148,10 +176,17 @@ static void consider(struct evaluation *evaluation, struct outcome *outcome)
         outcome->expired = true;
         return;
     }
-    if (!match_holds(evaluation->input, &rule->match, mode, &outcome->failed))
+    answer = match_holds(evaluation->input, &rule->match, mode, &outcome->failed);
+    if (!charge_match(evaluation, outcome) || answer == MATCH_NO)
         return;
     if (is_excepted(evaluation, rule)) {
         outcome->state = POLICY_RULE_EXCEPTED;
+        return;
+    }
+    if (!charge_match(evaluation, outcome))
+        return;
+    if (answer == MATCH_UNKNOWN) {
+        fail_undecided_match(evaluation, outcome);
         return;
     }
     if (collect_missing(evaluation, outcome)) {
@@ -293,6 +328,7 @@ static void start_input(struct policy_vm *vm, const cJSON *request, const cJSON 
         memset(input->stamps, 0, vm->bundle->path_count * sizeof *input->stamps);
         input->stamp = 1;
     }
+    input->work = 0;
     input->request = request;
     input->facts = facts;
 }

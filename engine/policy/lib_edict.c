@@ -6,6 +6,7 @@
 #include "parse/path.h"
 #include "parse/re.h"
 #include "parse/semver.h"
+#include "policy/match.h"
 #include "policy/services.h"
 #include "proto/money.h"
 
@@ -55,11 +56,12 @@ static int edict_owns(lua_State *lua)
 static bool glob_matches(lua_State *lua, struct slice pattern, struct slice text)
 {
     uint64_t work = 0;
-    enum glob_result result = glob_match(pattern, text, &work);
+    enum glob_result result = match_glob(pattern, text, &work);
 
     sandbox_charge(lua, 1 + work);
     if (result == GLOB_INVALID)
-        sandbox_error(lua, "glob: \"%.*s\" is no pattern", (int)(pattern.size < 80 ? pattern.size : 80), pattern.data);
+        sandbox_error(lua, "glob: \"%.*s\" is no pattern, or it or the text is too long",
+                      (int)(pattern.size < 80 ? pattern.size : 80), pattern.data);
     return result == GLOB_MATCH;
 }
 

@@ -40,97 +40,140 @@ static bool number_of(const cJSON *json, bool is_money, double *out)
     return true;
 }
 
-static bool any_holds(const struct match_value *value, const cJSON *json, bool is_money, bool absent_is_not)
+enum glob_result match_glob(struct slice pattern, struct slice text, uint64_t *work)
 {
+    if (pattern.size > MATCH_GLOB_PRODUCT_MAX || text.size > MATCH_GLOB_PRODUCT_MAX ||
+        pattern.size * text.size > MATCH_GLOB_PRODUCT_MAX)
+        return GLOB_INVALID;
+    return glob_match(pattern, text, work);
+}
+
+/* What a value is asked about. */
+struct question {
+    struct match_input *input;
+    const cJSON *json; /* NULL: absent */
+    bool is_money, absent_is_not;
+};
+
+static enum match_answer answer_of(bool holds)
+{
+    return holds ? MATCH_YES : MATCH_NO;
+}
+
+static enum match_answer value_answer(const struct question *question, const struct match_value *value);
+
+/* One that holds is enough. */
+static enum match_answer any_answer(const struct question *question, const struct match_value *value)
+{
+    enum match_answer all = MATCH_NO;
     size_t i;
 
-    for (i = 0; i < value->item_count; i++)
-        if (match_value_holds(&value->items[i], json, is_money, absent_is_not))
-            return true;
-    return false;
+    for (i = 0; i < value->item_count; i++) {
+        enum match_answer one = value_answer(question, &value->items[i]);
+
+        if (one == MATCH_YES)
+            return one;
+        if (one == MATCH_UNKNOWN)
+            all = one;
+    }
+    return all;
 }
 
-static bool all_hold(const struct match_value *value, const cJSON *json, bool is_money, bool absent_is_not)
+/* One that does not hold is enough. */
+static enum match_answer all_answer(const struct question *question, const struct match_value *value)
 {
+    enum match_answer all = MATCH_YES;
     size_t i;
 
-    for (i = 0; i < value->item_count; i++)
-        if (!match_value_holds(&value->items[i], json, is_money, absent_is_not))
-            return false;
-    return true;
+    for (i = 0; i < value->item_count; i++) {
+        enum match_answer one = value_answer(question, &value->items[i]);
+
+        if (one == MATCH_NO)
+            return one;
+        if (one == MATCH_UNKNOWN)
+            all = one;
+    }
+    return all;
 }
 
-static bool glob_holds(struct slice pattern, struct slice text)
+static enum match_answer not_answer(const struct question *question, const struct match_value *value)
 {
-    uint64_t work = 0;
+    const struct match_value *inner = &value->items[0];
+    enum match_answer answer;
 
-    return glob_match(pattern, text, &work) == GLOB_MATCH;
+    if (question->json == NULL && inner->kind != MATCH_EXISTS)
+        return answer_of(question->absent_is_not);
+    answer = value_answer(question, inner);
+    return answer == MATCH_UNKNOWN ? answer : answer_of(answer == MATCH_NO);
 }
 
-static bool number_holds(const struct match_value *value, const cJSON *json, bool is_money)
+static enum match_answer number_answer(const struct question *question, const struct match_value *value)
 {
     double number;
 
-    if (!number_of(json, is_money, &number))
-        return false;
+    if (!number_of(question->json, question->is_money, &number))
+        return MATCH_NO;
     if (value->kind == MATCH_NUMBER)
-        return number == value->number;
-    return value->kind == MATCH_MIN ? number >= value->number : number <= value->number;
+        return answer_of(number == value->number);
+    return answer_of(value->kind == MATCH_MIN ? number >= value->number : number <= value->number);
 }
 
-static bool text_holds(const struct match_value *value, const cJSON *json)
+static enum match_answer glob_answer(const struct question *question, const struct match_value *value)
+{
+    enum glob_result result = match_glob(value->text, jsonview_text(question->json), &question->input->work);
+
+    return result == GLOB_INVALID ? MATCH_UNKNOWN : answer_of(result == GLOB_MATCH);
+}
+
+static enum match_answer text_answer(const struct question *question, const struct match_value *value)
 {
     struct slice text;
 
-    if (!jsonview_is_text(json))
-        return false;
-    text = jsonview_text(json);
+    if (!jsonview_is_text(question->json))
+        return MATCH_NO;
+    text = jsonview_text(question->json);
     switch (value->kind) {
     case MATCH_PREFIX:
-        return slice_starts_with(text, value->text);
+        return answer_of(slice_starts_with(text, value->text));
     case MATCH_SUFFIX:
-        return slice_ends_with(text, value->text);
+        return answer_of(slice_ends_with(text, value->text));
     case MATCH_GLOB:
-        return glob_holds(value->text, text);
+        return glob_answer(question, value);
     default:
-        return slice_equal(text, value->text);
+        return answer_of(slice_equal(text, value->text));
     }
 }
 
-static bool not_holds(const struct match_value *value, const cJSON *json, bool is_money, bool absent_is_not)
+static enum match_answer scalar_answer(const struct question *question, const struct match_value *value)
 {
-    const struct match_value *inner = &value->items[0];
-
-    if (json == NULL && inner->kind != MATCH_EXISTS)
-        return absent_is_not;
-    return !match_value_holds(inner, json, is_money, absent_is_not);
-}
-
-bool match_value_holds(const struct match_value *value, const cJSON *json, bool is_money, bool absent_is_not)
-{
-    switch (value->kind) {
-    case MATCH_EXISTS:
-        return (json != NULL) == value->flag;
-    case MATCH_NOT:
-        return not_holds(value, json, is_money, absent_is_not);
-    case MATCH_ANY:
-        return any_holds(value, json, is_money, absent_is_not);
-    case MATCH_ALL:
-        return all_hold(value, json, is_money, absent_is_not);
-    default:
-        break;
-    }
-    if (json == NULL)
-        return false;
+    if (question->json == NULL)
+        return MATCH_NO;
     switch (value->kind) {
     case MATCH_BOOLEAN:
-        return (json->type & 0xff) == (value->flag ? cJSON_True : cJSON_False);
+        return answer_of((question->json->type & 0xff) == (value->flag ? cJSON_True : cJSON_False));
     case MATCH_NUMBER:
     case MATCH_MIN:
     case MATCH_MAX:
-        return number_holds(value, json, is_money);
+        return number_answer(question, value);
     default:
-        return text_holds(value, json);
+        return text_answer(question, value);
+    }
+}
+
+static enum match_answer value_answer(const struct question *question, const struct match_value *value)
+{
+    question->input->work++;
+    switch (value->kind) {
+    case MATCH_EXISTS:
+        return answer_of((question->json != NULL) == value->flag);
+    case MATCH_NOT:
+        return not_answer(question, value);
+    case MATCH_ANY:
+        return any_answer(question, value);
+    case MATCH_ALL:
+        return all_answer(question, value);
+    default:
+        return scalar_answer(question, value);
     }
 }
 
@@ -164,22 +207,29 @@ bool match_is_missing(struct match_input *input, const struct match *match, uint
     return match_input_value(input, path) == NULL;
 }
 
-bool match_holds(struct match_input *input, const struct match *match, struct match_mode mode,
-                 const struct match_field **failed)
+enum match_answer match_holds(struct match_input *input, const struct match *match, struct match_mode mode,
+                              const struct match_field **failed)
 {
+    enum match_answer all = MATCH_YES;
     size_t i;
 
+    input->work++;
     for (i = 0; i < match->count; i++) {
         const struct match_field *field = &match->fields[i];
+        struct question question = {
+            .input = input, .is_money = input->paths[field->path].is_money, .absent_is_not = mode.absent_is_not};
+        enum match_answer answer;
 
         if (mode.skip_missing && field->required && field_is_missing(input, field))
             continue;
-        if (!match_value_holds(&field->value, match_input_value(input, field->path), input->paths[field->path].is_money,
-                               mode.absent_is_not)) {
-            if (failed != NULL)
-                *failed = field;
-            return false;
-        }
+        question.json = match_input_value(input, field->path);
+        answer = value_answer(&question, &field->value);
+        if (answer != MATCH_YES && failed != NULL)
+            *failed = field;
+        if (answer == MATCH_NO)
+            return answer;
+        if (answer == MATCH_UNKNOWN)
+            all = answer;
     }
-    return true;
+    return all;
 }

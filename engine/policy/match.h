@@ -4,6 +4,7 @@
 #ifndef EDICT_POLICY_MATCH_H
 #define EDICT_POLICY_MATCH_H
 
+#include "parse/glob.h"
 #include "policy/rule.h"
 
 #include <cjson/cJSON.h>
@@ -15,7 +16,11 @@ struct match_input {
     const cJSON **values; /* by path */
     uint32_t *stamps;     /* by path: `stamp` when values[] is this evaluation's */
     uint32_t stamp;
+    uint64_t work; /* counted so far: fields, list elements, bytes of glob */
 };
+
+/* UNKNOWN: a glob could not be decided within its bounds. Then the rule fails, because both other answers could loosen. */
+enum match_answer { MATCH_NO, MATCH_YES, MATCH_UNKNOWN };
 
 /* The value of a path; NULL when absent or null. */
 const cJSON *match_input_value(struct match_input *input, uint32_t path);
@@ -27,11 +32,14 @@ struct match_mode {
     bool skip_missing; /* required fields that are absent are left out of the question */
 };
 
-/* On false, `failed` (may be NULL) is the field that stopped it. */
-bool match_holds(struct match_input *input, const struct match *match, struct match_mode mode,
-                 const struct match_field **failed);
+/* On MATCH_NO and MATCH_UNKNOWN, `failed` (may be NULL) is the field that stopped it. */
+enum match_answer match_holds(struct match_input *input, const struct match *match, struct match_mode mode,
+                              const struct match_field **failed);
 /* A required field that is absent, or that is no number where a range needs one. */
 bool match_is_missing(struct match_input *input, const struct match *match, uint32_t path);
-bool match_value_holds(const struct match_value *value, const cJSON *json, bool is_money, bool absent_is_not);
+
+/* glob_match within bounds on the product of both sizes; GLOB_INVALID beyond. For match and for the library. */
+enum { MATCH_GLOB_PRODUCT_MAX = 512 * 1024 };
+enum glob_result match_glob(struct slice pattern, struct slice text, uint64_t *work);
 
 #endif

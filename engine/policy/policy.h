@@ -1,8 +1,9 @@
 /*
  * The policy runtime: bundles of Lua rules, evaluated in a sandbox with hard bounds. The only code that includes lua.h.
  *
- * A bundle is immutable, reference-counted and shared by all threads. A policy_vm is one worker's: it holds the Lua arenas of one bundle
- * and is used by one thread at a time. An evaluation leaves no trace in the vm: every Lua arena is restored from its snapshot.
+ * A bundle is immutable, reference-counted and shared by all threads. A policy_vm is one worker's: it holds the Lua arenas of
+ * one bundle and is used by one thread at a time. An evaluation leaves no trace in the vm: every Lua arena is restored from its
+ * snapshot.
  */
 #ifndef EDICT_POLICY_POLICY_H
 #define EDICT_POLICY_POLICY_H
@@ -16,20 +17,20 @@ struct policy_vm;
 
 /* Caps of one evaluation; documented in docs/limits.md. */
 struct policy_limits {
-    uint64_t fuel_per_rule;   /* units of counted work; one is about a VM instruction or a byte handled by a C function */
-    uint64_t fuel_total;      /* of all rules of one evaluation */
-    size_t memory;            /* bytes a rule may add to its file's arena */
-    size_t output;            /* bytes of all reasons, next steps and alternatives */
-    size_t load_memory;       /* bytes of one loaded file */
-    uint64_t load_fuel;       /* of loading one file */
+    uint64_t fuel_per_rule; /* units of counted work; one is about a VM instruction or a byte handled by a C function */
+    uint64_t fuel_total;    /* of all rules of one evaluation */
+    size_t memory;          /* bytes a rule may add to its file's arena */
+    size_t output;          /* bytes of all reasons, next steps and alternatives */
+    size_t load_memory;     /* bytes of one loaded file */
+    uint64_t load_fuel;     /* of loading one file */
 };
 extern const struct policy_limits policy_limits_default;
 
 /* Where something is wrong in a policy, and what to do about it. */
 struct policy_diagnostic {
     enum { POLICY_ERROR, POLICY_WARNING } severity;
-    char file[256]; /* relative to the bundle's folder */
-    int line, column; /* 1-based; 0 unknown */
+    char file[256];    /* relative to the bundle's folder */
+    int line, column;  /* 1-based; 0 unknown */
     char message[512]; /* with a "did you mean" where there is one */
 };
 struct policy_report {
@@ -44,20 +45,22 @@ struct policy_file {
     struct slice path; /* "k8s.lua", "lib/units.lua", "learned/x.lua"; '/'-separated */
     struct slice source;
 };
-/* From files in memory (they are copied). Rules, lib/ and learned/ in name order; tests/ must not be among them. The revision is SHA-256 over sorted,
- * length-framed paths and bytes: for each, u64be(size of path) path u64be(size of source) source. On error nothing is built and `report` says why. */
-enum status policy_bundle_new(const struct policy_file *files, size_t count, const struct policy_limits *limits, struct policy_bundle **out,
-                              struct policy_report *report, struct error *error) EDICT_MUST_USE;
-/* From a folder: DIR/<name>.lua, DIR/lib/<name>.lua, DIR/learned/<name>.lua. Symbolic links out of the folder, and other file types, are refused. */
-enum status policy_bundle_load(const char *folder, const struct policy_limits *limits, struct policy_bundle **out, struct policy_report *report,
-                               struct error *error) EDICT_MUST_USE;
+/* From files in memory (they are copied). Rules, lib/ and learned/ in name order; tests/ must not be among them. The revision
+ * is SHA-256 over sorted, length-framed paths and bytes: for each, u64be(size of path) path u64be(size of source) source. On
+ * error nothing is built and `report` says why. */
+enum status policy_bundle_new(const struct policy_file *files, size_t count, const struct policy_limits *limits,
+                              struct policy_bundle **out, struct policy_report *report, struct error *error) EDICT_MUST_USE;
+/* From a folder: DIR/<name>.lua, DIR/lib/<name>.lua, DIR/learned/<name>.lua. Symbolic links out of the folder, and other file
+ * types, are refused. */
+enum status policy_bundle_load(const char *folder, const struct policy_limits *limits, struct policy_bundle **out,
+                               struct policy_report *report, struct error *error) EDICT_MUST_USE;
 struct policy_bundle *policy_bundle_retain(struct policy_bundle *bundle);
-void policy_bundle_release(struct policy_bundle *bundle); /* any thread; NULL accepted */
+void policy_bundle_release(struct policy_bundle *bundle);                /* any thread; NULL accepted */
 struct slice policy_bundle_revision(const struct policy_bundle *bundle); /* "sha256:<hex>"; lives as long as the bundle */
 /* The framed bytes the revision is the hash of, for content-addressed keeping; policy_bundle_from_bytes reads them back. */
 struct slice policy_bundle_bytes(const struct policy_bundle *bundle);
-enum status policy_bundle_from_bytes(struct slice bytes, const struct policy_limits *limits, struct policy_bundle **out, struct policy_report *report,
-                                     struct error *error) EDICT_MUST_USE;
+enum status policy_bundle_from_bytes(struct slice bytes, const struct policy_limits *limits, struct policy_bundle **out,
+                                     struct policy_report *report, struct error *error) EDICT_MUST_USE;
 
 struct policy_rule_info {
     struct slice name, file, description, owner;
@@ -78,7 +81,14 @@ struct policy_bundle *policy_vm_bundle(const struct policy_vm *vm);
 struct policy_trace_rule {
     struct slice name, file;
     int line, tier;
-    enum { POLICY_RULE_MATCHED, POLICY_RULE_NO_MATCH, POLICY_RULE_EXCEPTED, POLICY_RULE_MISSING, POLICY_RULE_WHEN_FALSE, POLICY_RULE_FAILED } state;
+    enum {
+        POLICY_RULE_MATCHED,
+        POLICY_RULE_NO_MATCH,
+        POLICY_RULE_EXCEPTED,
+        POLICY_RULE_MISSING,
+        POLICY_RULE_WHEN_FALSE,
+        POLICY_RULE_FAILED
+    } state;
     struct slice detail; /* the match field that stopped it, the missing field, or the error with its traceback */
     uint64_t fuel, memory;
 };
@@ -89,17 +99,20 @@ struct policy_trace {
 };
 
 /*
- * The verdict of `vm`'s bundle on the request's view and the facts' JSON. Rule failures are part of the verdict, never an error of this call.
- * Fails only when the arena is exhausted or allocation fails (STATUS_NO_MEMORY): then there is no verdict, and the caller must not approve.
- * The verdict's memory is `arena`'s. `trace` may be NULL. Nothing but (bundle, view, facts) enters the result.
+ * The verdict of `vm`'s bundle on the request's view and the facts' JSON. Rule failures are part of the verdict, never an error
+ * of this call. Fails only when the arena is exhausted or allocation fails (STATUS_NO_MEMORY): then there is no verdict, and
+ * the caller must not approve. The verdict's memory is `arena`'s. `trace` may be NULL. Nothing but (bundle, view, facts) enters
+ * the result.
  */
-enum status policy_evaluate(struct policy_vm *vm, const cJSON *request_view, const cJSON *facts_json, struct arena *arena, struct verdict *out,
-                            struct policy_trace *trace, struct error *error) EDICT_MUST_USE;
+enum status policy_evaluate(struct policy_vm *vm, const cJSON *request_view, const cJSON *facts_json, struct arena *arena,
+                            struct verdict *out, struct policy_trace *trace, struct error *error) EDICT_MUST_USE;
 
 /* ---- workshop ---- */
 
-/* `edict policy check`: everything that is wrong or doubtful in a folder. STATUS_OK even with diagnostics; they are in `report`. */
-enum status policy_check(const char *folder, const struct policy_limits *limits, struct policy_report *report, struct error *error) EDICT_MUST_USE;
+/* `edict policy check`: everything that is wrong or doubtful in a folder. STATUS_OK even with diagnostics; they are in
+ * `report`. */
+enum status policy_check(const char *folder, const struct policy_limits *limits, struct policy_report *report,
+                         struct error *error) EDICT_MUST_USE;
 
 struct policy_test_result {
     struct slice name, file;
@@ -115,12 +128,13 @@ struct policy_test_run {
     size_t uncovered_count;
 };
 /*
- * `edict policy test`: runs folder/tests/<name>.lua against the bundle. `complete` gives the whole decision for a request and facts (the engine's pipeline,
- * with its built-in rules); the verdict alone is compared when it is NULL. Memory: `arena`.
+ * `edict policy test`: runs folder/tests/<name>.lua against the bundle. `complete` gives the whole decision for a request and
+ * facts (the engine's pipeline, with its built-in rules); the verdict alone is compared when it is NULL. Memory: `arena`.
  */
-typedef enum status (*policy_test_complete_f)(void *context, struct arena *arena, const struct request *request, const struct facts *facts,
-                                              struct verdict *verdict);
-enum status policy_test_run_folder(const char *folder, struct policy_bundle *bundle, policy_test_complete_f complete, void *context, struct arena *arena,
-                                   struct policy_test_run *out, struct error *error) EDICT_MUST_USE;
+typedef enum status (*policy_test_complete_f)(void *context, struct arena *arena, const struct request *request,
+                                              const struct facts *facts, struct verdict *verdict);
+enum status policy_test_run_folder(const char *folder, struct policy_bundle *bundle, policy_test_complete_f complete,
+                                   void *context, struct arena *arena, struct policy_test_run *out,
+                                   struct error *error) EDICT_MUST_USE;
 
 #endif

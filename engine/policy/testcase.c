@@ -38,8 +38,8 @@ static void check_fact_names(struct problem *problem, struct arena *arena, const
             continue;
         }
         nearest = report_nearest(dotted, extract_fact_fields);
-        buf_printf(&problem->text, "unknown fact %.*s%s%s%s\n", SLICE_ARG(dotted), nearest ? "; did you mean " : "", nearest ? nearest : "",
-                   nearest ? "?" : "");
+        buf_printf(&problem->text, "unknown fact %.*s%s%s%s\n", SLICE_ARG(dotted), nearest ? "; did you mean " : "",
+                   nearest ? nearest : "", nearest ? "?" : "");
     }
 }
 
@@ -51,7 +51,8 @@ static void settle_budget(struct arena *arena, cJSON *facts, const cJSON *given)
     int64_t remaining, limit = DEFAULT_LIMIT_MICRO_USD, reserved = 0;
     cJSON *spent;
 
-    if (!json_get_i64(wanted, "remaining_micro_usd", &remaining) || json_get(wanted, "spent_micro_usd") != NULL || budget == NULL)
+    if (!json_get_i64(wanted, "remaining_micro_usd", &remaining) || json_get(wanted, "spent_micro_usd") != NULL ||
+        budget == NULL)
         return;
     (void)json_get_i64(budget, "limit_micro_usd", &limit);
     (void)json_get_i64(budget, "reserved_micro_usd", &reserved);
@@ -59,7 +60,11 @@ static void settle_budget(struct arena *arena, cJSON *facts, const cJSON *given)
         limit = remaining + reserved;
         spent = (cJSON *)(uintptr_t)json_get(budget, "limit_micro_usd");
         if (spent != NULL)
-            *spent = (cJSON){.next = spent->next, .prev = spent->prev, .type = cJSON_Number, .valuedouble = (double)limit, .string = spent->string};
+            *spent = (cJSON){.next = spent->next,
+                             .prev = spent->prev,
+                             .type = cJSON_Number,
+                             .valuedouble = (double)limit,
+                             .string = spent->string};
     }
     spent = (cJSON *)(uintptr_t)json_get(budget, "spent_micro_usd");
     if (spent != NULL)
@@ -68,8 +73,8 @@ static void settle_budget(struct arena *arena, cJSON *facts, const cJSON *given)
         json_put_i64(arena, budget, "spent_micro_usd", limit - reserved - remaining);
 }
 
-static enum status make_facts(struct arena *arena, const struct testcase *item, const struct request *request, struct facts *out,
-                              struct problem *problem, struct error *error)
+static enum status make_facts(struct arena *arena, const struct testcase *item, const struct request *request,
+                              struct facts *out, struct problem *problem, struct error *error)
 {
     cJSON *defaults = NULL, *merged;
     enum status status = json_parse(arena, SLICE(default_facts), &json_limits_default, &defaults, error);
@@ -141,7 +146,7 @@ static bool has_text(const struct slice *texts, size_t count, struct slice text,
 }
 
 /* Calls for each text of a list, or for a single text. */
-#define FOR_EACH_TEXT(item, value) \
+#define FOR_EACH_TEXT(item, value)                                                                                             \
     for (item = cJSON_IsArray(value) ? (value)->child : (value); item != NULL; item = cJSON_IsArray(value) ? item->next : NULL)
 
 static void add_list(struct buf *out, const char *label, const struct slice *texts, size_t count)
@@ -158,7 +163,8 @@ static void compare_rules(const struct verdict *verdict, const cJSON *value, boo
 {
     const cJSON *item;
 
-    FOR_EACH_TEXT (item, value) {
+    FOR_EACH_TEXT(item, value)
+    {
         if (counts(verdict, json_text(item)) != wanted)
             buf_printf(out, "expected rule %.*s %s\n", SLICE_ARG(json_text(item)), wanted ? "to count" : "not to count");
     }
@@ -169,7 +175,8 @@ static void compare_missing(const struct verdict *verdict, const cJSON *value, s
     const cJSON *item;
     size_t wanted = 0;
 
-    FOR_EACH_TEXT (item, value) {
+    FOR_EACH_TEXT(item, value)
+    {
         wanted++;
         if (!has_text(verdict->missing, verdict->missing_count, json_text(item), false))
             buf_printf(out, "expected %.*s to be missing\n", SLICE_ARG(json_text(item)));
@@ -191,7 +198,8 @@ static void compare_errors(const struct verdict *verdict, const cJSON *value, st
             buf_printf(out, "expected %zu rule errors, got %zu\n", wanted, verdict->error_count);
         return;
     }
-    FOR_EACH_TEXT (item, value) {
+    FOR_EACH_TEXT(item, value)
+    {
         for (found = false, i = 0; i < verdict->error_count; i++)
             found = found || slice_equal(verdict->errors[i].rule, json_text(item));
         if (!found)
@@ -203,7 +211,8 @@ static void compare_texts(const char *label, const struct slice *texts, size_t c
 {
     const cJSON *item;
 
-    FOR_EACH_TEXT (item, value) {
+    FOR_EACH_TEXT(item, value)
+    {
         if (!has_text(texts, count, json_text(item), true))
             buf_printf(out, "expected \"%.*s\" in a %s\n", SLICE_ARG(json_text(item)), label);
     }
@@ -211,8 +220,9 @@ static void compare_texts(const char *label, const struct slice *texts, size_t c
 
 static void compare_one(const struct verdict *verdict, const cJSON *expected, struct buf *out)
 {
-    static const char *const known[] = {"decision",  "not_decision", "tier",         "rules",        "not_rules", "missing", "errors",
-                                        "undecided", "because", "next_steps", "alternatives", "cost_micro_usd", NULL};
+    static const char *const known[] = {"decision",     "not_decision",   "tier",      "rules",   "not_rules",
+                                        "missing",      "errors",         "undecided", "because", "next_steps",
+                                        "alternatives", "cost_micro_usd", NULL};
     struct slice name = slice_from_str(expected->string);
     const char *nearest;
 
@@ -227,10 +237,12 @@ static void compare_one(const struct verdict *verdict, const cJSON *expected, st
             buf_printf(out, "expected tier %g, got %d\n", expected->valuedouble, verdict->tier);
     } else if (slice_equal(name, SLICE("undecided"))) {
         if ((bool)cJSON_IsTrue(expected) != verdict->undecided)
-            buf_printf(out, "expected undecided %s, got %s\n", cJSON_IsTrue(expected) ? "true" : "false", verdict->undecided ? "true" : "false");
+            buf_printf(out, "expected undecided %s, got %s\n", cJSON_IsTrue(expected) ? "true" : "false",
+                       verdict->undecided ? "true" : "false");
     } else if (slice_equal(name, SLICE("cost_micro_usd"))) {
         if (expected->valuedouble != (double)verdict->cost_micro_usd)
-            buf_printf(out, "expected cost_micro_usd %.0f, got %lld\n", expected->valuedouble, (long long)verdict->cost_micro_usd);
+            buf_printf(out, "expected cost_micro_usd %.0f, got %lld\n", expected->valuedouble,
+                       (long long)verdict->cost_micro_usd);
     } else if (slice_equal(name, SLICE("rules")) || slice_equal(name, SLICE("not_rules"))) {
         compare_rules(verdict, expected, name.data[0] == 'r', out);
     } else if (slice_equal(name, SLICE("missing"))) {
@@ -243,8 +255,8 @@ static void compare_one(const struct verdict *verdict, const cJSON *expected, st
         compare_texts("alternative", verdict->alternatives, verdict->alternative_count, expected, out);
     } else if (!slice_equal(name, SLICE("errors"))) {
         nearest = report_nearest(name, known);
-        buf_printf(out, "expect: unknown field \"%.*s\"%s%s%s\n", SLICE_ARG(name), nearest ? "; did you mean \"" : "", nearest ? nearest : "",
-                   nearest ? "\"?" : "");
+        buf_printf(out, "expect: unknown field \"%.*s\"%s%s%s\n", SLICE_ARG(name), nearest ? "; did you mean \"" : "",
+                   nearest ? nearest : "", nearest ? "\"?" : "");
     }
 }
 
@@ -279,8 +291,8 @@ static void compare(const struct testcase *item, const struct verdict *verdict, 
         describe(verdict, arena, out);
 }
 
-enum status testcase_run(const struct testcase_context *context, struct arena *arena, const struct testcase *item, struct verdict *verdict,
-                         struct slice *detail, struct error *error)
+enum status testcase_run(const struct testcase_context *context, struct arena *arena, const struct testcase *item,
+                         struct verdict *verdict, struct slice *detail, struct error *error)
 {
     struct problem problem;
     struct request request = {0};

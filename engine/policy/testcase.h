@@ -25,7 +25,7 @@ struct testcase_context {
 };
 
 /* `detail` is empty when the test passes. Memory: `arena`. The status is about running, not about passing. */
-enum status testcase_run(const struct testcase_context *context, struct arena *arena, const struct testcase *item, struct verdict *verdict,
-                         struct slice *detail, struct error *error) EDICT_MUST_USE;
+enum status testcase_run(const struct testcase_context *context, struct arena *arena, const struct testcase *item,
+                         struct verdict *verdict, struct slice *detail, struct error *error) EDICT_MUST_USE;
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * Policy tests: the files of tests/ are run in a sandbox of their own to collect the cases, then each case is decided and compared.
+ * Policy tests: the files of tests/ are run in a sandbox of their own to collect the cases, then each case is decided and
+ * compared.
  */
 #include "policy/testcase.h"
 
@@ -24,8 +25,8 @@ static struct testcase *add_case(lua_State *lua, struct testcase_list *list)
     if (list->count == list->capacity) {
         size_t capacity = list->capacity ? list->capacity * 2 : 64;
 
-        list->items =
-            (struct testcase *)arena_grow(list->arena, list->items, list->capacity * sizeof *list->items, capacity * sizeof *list->items);
+        list->items = (struct testcase *)arena_grow(list->arena, list->items, list->capacity * sizeof *list->items,
+                                                    capacity * sizeof *list->items);
         if (list->items == NULL)
             sandbox_trip(lua, SANDBOX_OVER_MEMORY);
         list->capacity = capacity;
@@ -59,13 +60,14 @@ static void check_members(lua_State *lua, int table)
         while (known[i] != NULL && !slice_equal_str(name, known[i]))
             i++;
         if (known[i] == NULL)
-            sandbox_error(lua, "test: unknown field \"%.*s\"; there are request, facts, expect and cases", (int)(name.size < 60 ? name.size : 60),
-                          name.data ? name.data : "");
+            sandbox_error(lua, "test: unknown field \"%.*s\"; there are request, facts, expect and cases",
+                          (int)(name.size < 60 ? name.size : 60), name.data ? name.data : "");
     }
 }
 
 /* The case at `table` over the defaults of the test. */
-static void take_case(lua_State *lua, struct testcase_list *list, int table, const struct testcase *defaults, lua_Integer number)
+static void take_case(lua_State *lua, struct testcase_list *list, int table, const struct testcase *defaults,
+                      lua_Integer number)
 {
     struct arena *arena = list->arena;
     struct testcase *item;
@@ -77,7 +79,7 @@ static void take_case(lua_State *lua, struct testcase_list *list, int table, con
         label = library_text(lua, lua_gettop(lua));
     item = add_case(lua, list);
     item->line = defaults->line;
-    item->name = number == 0    ? arena_copy(arena, defaults->name)
+    item->name = number == 0  ? arena_copy(arena, defaults->name)
                  : label.size ? arena_printf(arena, "%.*s: %.*s", SLICE_ARG(defaults->name), SLICE_ARG(label))
                               : arena_printf(arena, "%.*s #%lld", SLICE_ARG(defaults->name), (long long)number);
     lua_pop(lua, 1);
@@ -154,7 +156,8 @@ static int run_test_file(lua_State *lua)
 }
 
 /* Runs one file; a file that fails is one failed test of its own. */
-static enum status collect(struct testcase_list *list, struct policy_bundle *bundle, struct sandbox_services *services, struct error *error)
+static enum status collect(struct testcase_list *list, struct policy_bundle *bundle, struct sandbox_services *services,
+                           struct error *error)
 {
     struct loader loader = {.bundle = bundle};
     struct sandbox sandbox;
@@ -261,7 +264,8 @@ static enum status run_file(struct run *run, const struct policy_file *file, str
     for (i = 0; status == STATUS_OK && i < list.count; i++)
         status = run_case(run, &list.items[i], error);
     if (status == STATUS_OK && list.broken.size != 0)
-        status = add_result(run, (struct policy_test_result){.name = file->path, .file = file->path, .detail = list.broken}, error);
+        status =
+            add_result(run, (struct policy_test_result){.name = file->path, .file = file->path, .detail = list.broken}, error);
     arena_destroy(&arena);
     return status;
 }
@@ -289,8 +293,8 @@ static int by_path(const void *a, const void *b)
     return slice_compare(((const struct policy_file *)a)->path, ((const struct policy_file *)b)->path);
 }
 
-enum status policy_test_run_folder(const char *folder, struct policy_bundle *bundle, policy_test_complete_f complete, void *context,
-                                   struct arena *arena, struct policy_test_run *out, struct error *error)
+enum status policy_test_run_folder(const char *folder, struct policy_bundle *bundle, policy_test_complete_f complete,
+                                   void *context, struct arena *arena, struct policy_test_run *out, struct error *error)
 {
     struct run run = {.bundle = bundle, .out = out, .arena = arena};
     struct folder_files files = {0};
@@ -301,7 +305,8 @@ enum status policy_test_run_folder(const char *folder, struct policy_bundle *bun
     *out = (struct policy_test_run){0};
     arena_create(&sources, CASE_ARENA_BLOCK, SOURCES_CAP);
     run.covered = (bool *)calloc(bundle->rule_count + 1, sizeof *run.covered);
-    status = run.covered ? services_create(&run.services, error) : error_set(error, STATUS_NO_MEMORY, NULL, "no memory for policy tests");
+    status = run.covered ? services_create(&run.services, error)
+                         : error_set(error, STATUS_NO_MEMORY, NULL, "no memory for policy tests");
     if (status == STATUS_OK)
         status = policy_vm_new(bundle, &run.vm, error);
     run.context = (struct testcase_context){.vm = run.vm, .complete = complete, .complete_context = context};

@@ -79,7 +79,8 @@ static cJSON *convert(lua_State *lua, int position, struct arena *arena, int dep
         return copy.data ? json_new_text(arena, copy) : NULL;
     }
     case LUA_TTABLE:
-        return lua_rawlen(lua, position) ? convert_list(lua, position, arena, depth) : convert_object(lua, position, arena, depth);
+        return lua_rawlen(lua, position) ? convert_list(lua, position, arena, depth)
+                                         : convert_object(lua, position, arena, depth);
     case LUA_TLIGHTUSERDATA:
         if (lua_touserdata(lua, position) == NULL)
             return json_new_null(arena);

@@ -1,0 +1,3 @@
+-- cost infinite
+-- expect: result
+rule "hostile" { tier = 0, cost = function() return 1/0 end }

@@ -1,0 +1,3 @@
+-- cost negative
+-- expect: result
+rule "hostile" { tier = 0, cost = function() return "-1" end }

@@ -1,0 +1,9 @@
+-- error function
+-- expect: error
+-- message: not a text
+rule "hostile" {
+  tier = 0,
+  when = function(request, facts)
+    error(function() end)
+  end,
+}

@@ -1,0 +1,4 @@
+-- load endless
+-- expect: refused
+-- message: units of work
+while true do end

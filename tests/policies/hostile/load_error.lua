@@ -1,0 +1,4 @@
+-- load error
+-- expect: refused
+-- message: no
+error("no")

@@ -1,0 +1,4 @@
+-- load error table
+-- expect: refused
+-- message: not a text
+error({})

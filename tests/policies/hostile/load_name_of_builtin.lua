@@ -1,0 +1,4 @@
+-- load name of builtin
+-- expect: refused
+-- message: rule name
+rule "edict.unknown-agent" { tier = 0 }

@@ -1,0 +1,4 @@
+-- load syntax
+-- expect: refused
+-- message: expected
+rule "hostile" { tier = 0

@@ -1,0 +1,4 @@
+-- load tier missing
+-- expect: refused
+-- message: tier is missing
+rule "hostile" { }

@@ -1,0 +1,4 @@
+-- load tier out of range
+-- expect: refused
+-- message: expected 0, 1, 2 or 3
+rule "hostile" { tier = 4 }

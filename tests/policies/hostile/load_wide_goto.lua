@@ -1,0 +1,4 @@
+-- load wide goto
+-- expect: refused
+-- message: no visible label
+goto nowhere

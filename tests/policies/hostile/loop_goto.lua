@@ -1,0 +1,8 @@
+-- loop goto
+-- expect: fuel
+rule "hostile" {
+  tier = 0,
+  when = function(request, facts)
+    ::again:: goto again
+  end,
+}

@@ -1,0 +1,9 @@
+-- memory closures
+-- expect: memory
+rule "hostile" {
+  tier = 0,
+  when = function(request, facts)
+    local t = {}
+    while true do t[#t + 1] = function() return t end end
+  end,
+}

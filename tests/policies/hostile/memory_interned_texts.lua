@@ -1,0 +1,9 @@
+-- garbage counts: nothing is collected during a call
+-- expect: memory
+rule "hostile" {
+  tier = 0,
+  when = function(request, facts)
+    local i = 0
+    while true do i = i + 1 local _ = "text number " .. i end
+  end,
+}

@@ -1,0 +1,9 @@
+-- pattern percent at end
+-- expect: error
+-- message: malformed pattern
+rule "hostile" {
+  tier = 0,
+  when = function(request, facts)
+    return ("a"):find("%") == nil
+  end,
+}

@@ -1,0 +1,9 @@
+-- request call
+-- expect: error
+-- message: attempt to call
+rule "hostile" {
+  tier = 0,
+  when = function(request, facts)
+    return request()
+  end,
+}

@@ -1,0 +1,5 @@
+-- require absolute
+-- expect: refused
+-- message: no such library
+require "lib./etc/passwd"
+rule "hostile" { tier = 0 }

@@ -1,0 +1,5 @@
+-- require outside
+-- expect: refused
+-- message: no such library
+require "../secrets"
+rule "hostile" { tier = 0 }

@@ -1,0 +1,9 @@
+-- result number
+-- expect: result
+-- message: true, false or nil
+rule "hostile" {
+  tier = 0,
+  when = function(request, facts)
+    return 0
+  end,
+}
