@@ -1,4 +1,5 @@
 #include "cli/command.h"
+#include "cli/ledger_offline.h"
 #include "cli/show.h"
 
 #include <time.h>
@@ -85,7 +86,7 @@ static int ledger_tail(struct command *command)
 
 int command_ledger(struct command *command)
 {
-    const char *verb = command_word(command, 1, "tail or show");
+    const char *verb = command_word(command, 1, "tail, show, verify or rebuild");
 
     if (!verb || !command_no_more(command, 2))
         return COMMAND_BAD_INPUT;
@@ -99,6 +100,10 @@ int command_ledger(struct command *command)
             show_object(stdout, ledger, 0);
         return code;
     }
-    fprintf(stderr, "edict: ledger: \"%s\" is no command here; there are tail and show\n", verb);
+    if (strcmp(verb, "verify") == 0)
+        return ledger_offline_verify(command);
+    if (strcmp(verb, "rebuild") == 0)
+        return ledger_offline_rebuild(command);
+    fprintf(stderr, "edict: ledger: \"%s\" is no command here; there are tail, show, verify and rebuild\n", verb);
     return COMMAND_BAD_INPUT;
 }

@@ -17,6 +17,7 @@ static const char help[] =
     "  edict escalations deny ID --reason TEXT | cancel ID\n"
     "  edict policy check [DIR] | test [DIR] [--coverage] | list | reload\n"
     "  edict ledger tail [--lines N] [--follow] | show\n"
+    "  edict ledger verify | rebuild              on the files in --data, without a server\n"
     "\n"
     "  --server URL    http://HOST:PORT or unix:PATH; default: the socket in --data\n"
     "  --data DIR      the server's data directory [./data, or EDICT_DATA]; its admin.token is used where it can be read, or EDICT_TOKEN\n"

@@ -357,7 +357,7 @@ static enum status scan_member(struct scanner *s, unsigned depth)
     enum status status;
 
     if (peek(s) != '"')
-        return scan_fail(s, s->at, STATUS_INVALID, "expected a member name in double quotes");
+        return scan_fail(s, s->at, STATUS_INVALID, peek(s) < 0 ? "the text ends too early" : "expected a member name in double quotes");
     status = scan_string(s, &name.hash);
     if (status != STATUS_OK)
         return status;

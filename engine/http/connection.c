@@ -172,7 +172,8 @@ static void begin_linger(struct connection *connection)
 {
     connection->lingering = true;
     connection->reading = READ_NOTHING;
-    bufferevent_enable(connection->bev, EV_READ);
+    if (!connection->read_ended)
+        bufferevent_enable(connection->bev, EV_READ);
     connection_set_deadline(connection, connection->worker->options.linger_ms);
     if (unsent(connection) == 0)
         shutdown(bufferevent_getfd(connection->bev), SHUT_WR);
@@ -212,7 +213,11 @@ void connection_flush(struct connection *connection)
         connection->write_deadline_ms = worker_now_ms(connection->worker) + connection->worker->options.write_ms;
         arm(connection);
     }
-    if (connection->closing && !connection->first && !connection->lingering)
+    if (!connection->closing || connection->first || connection->lingering)
+        return;
+    if (connection->read_ended && unsent(connection) == 0)
+        connection_close(connection);
+    else
         begin_linger(connection);
 }
 
@@ -223,6 +228,10 @@ static void on_written(struct bufferevent *bev, void *context)
 
     (void)bev;
     connection->write_deadline_ms = 0;
+    if (connection->lingering && connection->read_ended && unsent(connection) == 0) {
+        connection_close(connection);
+        return;
+    }
     if (connection->lingering && connection->closing)
         shutdown(bufferevent_getfd(connection->bev), SHUT_WR);
     enter(connection);
@@ -376,9 +385,9 @@ static void pop_call(struct connection *connection)
 
 void connection_advance(struct connection *connection)
 {
-    bool cut = false;
+    bool cut = false, last = false;
 
-    while (connection->first && !cut) {
+    while (connection->first && !cut && !last) {
         struct call *call = connection->first;
 
         if (call->out)
@@ -388,9 +397,8 @@ void connection_advance(struct connection *connection)
         if (call->state != CALL_DONE)
             return; /* it is the first now: what it says goes straight out */
         cut = call->cut;
+        last = call->close;
         pop_call(connection);
-        if (connection->closing)
-            break;
     }
     if (connection->dead)
         return;

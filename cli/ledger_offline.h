@@ -1,0 +1,14 @@
+/*
+ * What the command line does with a ledger's files themselves: verification and rebuilding, without a server.
+ */
+#ifndef EDICT_CLI_LEDGER_OFFLINE_H
+#define EDICT_CLI_LEDGER_OFFLINE_H
+
+#include "cli/command.h"
+
+/* Every entry, the tree over them, the tiles. Exit 0 when all is well, 1 when not. */
+int ledger_offline_verify(struct command *command);
+/* Folds all entries into fresh state in memory and compares it with the state that is kept. */
+int ledger_offline_rebuild(struct command *command);
+
+#endif
