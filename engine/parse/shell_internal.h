@@ -38,7 +38,9 @@ struct shell_scope {
     int nested; /* texts parsed inside of texts */
     bool reads_pipe, writes_pipe, background, in_substitution, in_function, in_loop, conditional, elevated;
     bool more_arguments;
-    bool replaces; /* xargs -I, parallel, find: data is put into the words themselves */
+    struct slice replacement; /* what xargs -I, parallel or find replace by data in the words; empty: nothing */
+    const struct shell_assignment *assignments; /* of the wrappers around a text of shell */
+    size_t assignment_count;
 };
 
 struct shell_words {
@@ -96,8 +98,8 @@ size_t shell_hole_start(const struct syntax_tree *tree, uint32_t node);
 /* ---- shell_walk.c: from the tree to simple commands ---- */
 /* A text inside of the text: sh -c, eval, here-documents of shells, backquotes with escapes. */
 void shell_walk_text(struct shell_run *run, struct slice text, const struct shell_scope *scope);
-/* The substitutions in the body of an unquoted here-document; true when there was any expansion. */
-bool shell_walk_heredoc(struct shell_run *run, struct slice body, const struct shell_scope *scope);
+/* The substitutions in the body of an unquoted here-document. */
+void shell_walk_heredoc(struct shell_run *run, struct slice body, const struct shell_scope *scope);
 
 /* ---- shell_simple.c: one simple command from its nodes ---- */
 int shell_walk_simple(struct shell_run *run, const struct shell_text *text, uint32_t node, uint32_t redirected,
@@ -124,6 +126,12 @@ void shell_run_inner(struct shell_run *run, const struct shell_scope *scope, con
 /* ---- shell_code.c: programs that run code of other languages ---- */
 /* Why the command runs code that cannot be seen; NULL when it does not. */
 const char *shell_hidden_code(const struct shell_command *command, uint64_t *work);
+
+/* Whether `text` holds `part`, which may be empty: then no. */
+static inline bool shell_contains(struct slice text, struct slice part)
+{
+    return part.size > 0 && text.size >= part.size && memmem(text.data, text.size, part.data, part.size) != NULL;
+}
 
 static inline struct slice shell_base_name(struct slice path)
 {

@@ -213,8 +213,11 @@ static bool run_by_table(struct shell_run *run, const struct shell_scope *scope,
         } else {
             check_runner_options(run, &simple->words, command);
         }
-        if (cursor.at >= simple->words.count)
+        if (cursor.at >= simple->words.count) {
+            if (spec->subcommands == NULL && (run->commands[command].reads_pipe || simple->redirection_count > 0))
+                shell_mark_opaque(run, command, "a remote shell runs code that comes from data:");
             return true;
+        }
         inner = inner_scope(run, scope, name, &simple->words, cursor.at, command, true);
         if (shell_in_list(name, joined_by_program))
             run_joined(run, &inner, &simple->words, cursor.at);
@@ -249,7 +252,8 @@ static void run_find(struct shell_run *run, const struct shell_scope *scope, con
         if (end == at + 1)
             shell_fail(run, "find -exec has no command");
         inner = inner_scope(run, scope, name, words, at + 1, command, false);
-        inner.more_arguments = inner.replaces = true;
+        inner.more_arguments = true;
+        inner.replacement = SLICE("{}");
         run_words(run, &inner, words, at + 1, end);
         at = end;
     }
@@ -264,7 +268,8 @@ static void run_fd(struct shell_run *run, const struct shell_scope *scope, const
         if (!shell_in_list(words->items[at].text, "-x -X --exec --exec-batch"))
             continue;
         inner = inner_scope(run, scope, name, words, at + 1, command, false);
-        inner.more_arguments = inner.replaces = true;
+        inner.more_arguments = true;
+        inner.replacement = SLICE("{}");
         run_words(run, &inner, words, at + 1, words->count);
         return;
     }

@@ -11,7 +11,10 @@ struct assembly {
     struct shell_simple simple;
     uint32_t *holes;
     size_t hole_count, hole_capacity;
-    size_t end; /* of the last piece */
+    size_t end;                              /* of the last piece */
+    bool single;                             /* the node stands alone: what follows it is no part of its word */
+    struct slice bodies[SHELL_HEREDOCS_MAX]; /* of here-documents with expansions, walked after the command is listed */
+    size_t body_count;
 };
 
 bool shell_is_blank_gap(struct slice text, size_t from, size_t to, bool newlines, bool *newline)
@@ -78,13 +81,22 @@ static bool is_word_piece(enum syntax_kind kind)
            kind == SYNTAX_ASSIGNMENT || kind == SYNTAX_TOKEN || kind == SYNTAX_SUBSCRIPT || is_hole(kind);
 }
 
+/* A backslash and a newline between two pieces join them. */
+static bool touches(struct slice text, size_t end, size_t start)
+{
+    while (end + 1 < start && text.data[end] == '\\' && text.data[end + 1] == '\n')
+        end += 2;
+    return end == start;
+}
+
 /* `node` and the pieces right after it are one word: gives its end and the next node. */
 static size_t word_end(const struct shell_text *text, uint32_t node, uint32_t *next)
 {
     size_t end = node_of(text, node)->end;
 
     *next = node_of(text, node)->next;
-    while (*next > 0 && node_of(text, *next)->start == end && is_word_piece(node_of(text, *next)->kind)) {
+    while (*next > 0 && touches(text->tree.text, end, node_of(text, *next)->start) &&
+           is_word_piece(node_of(text, *next)->kind)) {
         end = node_of(text, *next)->end;
         *next = node_of(text, *next)->next;
     }
@@ -201,7 +213,9 @@ static uint32_t take_piece(struct assembly *as, uint32_t node, bool declares)
     uint32_t next;
     size_t end;
 
-    end = word_end(as->text, node, &next);
+    end = as->single ? node_of(as->text, node)->end : word_end(as->text, node, &next);
+    if (as->single)
+        next = node_of(as->text, node)->next;
     for (uint32_t piece = node; piece != next; piece = node_of(as->text, piece)->next)
         collect_holes(as, piece);
     if (first_hole < as->hole_count && node_of(as->text, as->holes[first_hole])->start == start)
@@ -265,14 +279,11 @@ static void describe(struct shell_redirection *redirection, bool has_fd)
 
 static void take_heredoc(struct assembly *as, struct shell_heredoc *heredoc, struct shell_redirection *redirection)
 {
-    struct shell_scope scope = *as->scope;
-
     redirection->op = heredoc->strip ? SLICE("<<-") : SLICE("<<");
     redirection->target = parse_word_static(heredoc->body);
     heredoc->op = SIZE_MAX; /* claimed */
-    scope.in_substitution = true;
-    scope.writes_pipe = false;
-    if (!heredoc->quoted && shell_walk_heredoc(as->run, heredoc->body, &scope)) {
+    if (!heredoc->quoted && (slice_find(heredoc->body, '$', 0) != SIZE_MAX || slice_find(heredoc->body, '`', 0) != SIZE_MAX)) {
+        as->bodies[as->body_count++] = heredoc->body;
         redirection->target.dynamic = true;
         redirection->target.literal = 0;
     }
@@ -391,6 +402,10 @@ static void walk_holes(struct assembly *as, int outer)
         if (node_of(as->text, as->holes[i])->kind != SYNTAX_SIMPLE_EXPANSION)
             shell_walk_substitution(as->run, as->text, as->holes[i], &scope);
     }
+    scope.in_substitution = true;
+    scope.writes_pipe = false;
+    for (size_t i = 0; i < as->body_count; i++)
+        shell_walk_heredoc(as->run, as->bodies[i], &scope);
 }
 
 int shell_walk_simple(struct shell_run *run, const struct shell_text *text, uint32_t node, uint32_t redirected,
@@ -400,11 +415,14 @@ int shell_walk_simple(struct shell_run *run, const struct shell_text *text, uint
     enum syntax_kind kind = node > 0 ? node_of(text, node)->kind : SYNTAX_OTHER;
     int index;
 
-    if (kind == SYNTAX_ASSIGNMENT)
+    as.single = kind == SYNTAX_ASSIGNMENT;
+    if (as.single)
         take_piece(&as, node, false);
     else if (node > 0)
         take_children(&as, node_of(text, node)->first, kind == SYNTAX_DECLARATION);
-    if (redirected > 0)
+    if (redirected > 0 && node_of(text, redirected)->kind == SYNTAX_FILE_REDIRECT)
+        take_redirect(&as, redirected, false);
+    else if (redirected > 0)
         take_children(&as, node > 0 ? node_of(text, node)->next : node_of(text, redirected)->first, false);
     if (run->no_memory)
         return -1;

@@ -116,6 +116,8 @@ static void walk_child(struct series *series, uint32_t node)
         scope.background |= is_background(series->text, node);
         walk_statement(series->run, series->text, node, &scope);
         series->needs_separator = true;
+    } else if (at->kind == SYNTAX_FILE_REDIRECT && node_of(series->text, at->parent)->kind == SYNTAX_COMMAND_SUBSTITUTION) {
+        shell_walk_simple(series->run, series->text, 0, node, &scope); /* $(< file) */
     } else if (at->kind == SYNTAX_ERROR || at->kind == SYNTAX_UNKNOWN || at->kind == SYNTAX_HEREDOC_REDIRECT) {
         shell_fail_about(series->run, "not understood as shell:", text_of(series->text, node));
         shell_walk_inside(series->run, series->text, node, series->scope);
@@ -203,6 +205,26 @@ static void walk_function(struct shell_run *run, const struct shell_text *text, 
     }
 }
 
+/* (( … )) comes as a command whose name is an expression. */
+static bool is_arithmetic(const struct shell_text *text, uint32_t node)
+{
+    return slice_starts_with(text_of(text, node), SLICE("(("));
+}
+
+static void walk_arithmetic(struct shell_run *run, const struct shell_text *text, uint32_t node,
+                            const struct shell_scope *scope)
+{
+    struct shell_simple simple = {0};
+
+    if (!slice_ends_with(text_of(text, node), SLICE("))")))
+        shell_fail(run, "(( )) is not understood");
+    run->evaluates_text = true;
+    if (shell_add_word(run, &simple.words, parse_word_static(SLICE("(("))))
+        shell_emit(run, scope, &simple);
+    for (uint32_t child = node_of(text, node)->first; child > 0; child = node_of(text, child)->next)
+        shell_walk_inside(run, text, child, scope);
+}
+
 static void walk_redirected(struct shell_run *run, const struct shell_text *text, uint32_t node,
                             const struct shell_scope *scope)
 {
@@ -210,7 +232,10 @@ static void walk_redirected(struct shell_run *run, const struct shell_text *text
     uint32_t body = node_of(text, node)->first;
     enum syntax_kind kind = body > 0 ? node_of(text, body)->kind : SYNTAX_ERROR;
 
-    if (kind == SYNTAX_COMMAND || kind == SYNTAX_DECLARATION || kind == SYNTAX_UNSET) {
+    if (kind == SYNTAX_COMMAND && is_arithmetic(text, body)) {
+        shell_fail(run, "redirections of (( )) are not understood");
+        walk_arithmetic(run, text, body, scope);
+    } else if (kind == SYNTAX_COMMAND || kind == SYNTAX_DECLARATION || kind == SYNTAX_UNSET) {
         shell_walk_simple(run, text, body, node, scope);
     } else if (kind == SYNTAX_FILE_REDIRECT || kind == SYNTAX_HERESTRING) {
         shell_walk_simple(run, text, 0, node, scope);
@@ -250,7 +275,10 @@ static void walk_kind(struct shell_run *run, const struct shell_text *text, uint
     case SYNTAX_DECLARATION:
     case SYNTAX_UNSET:
     case SYNTAX_ASSIGNMENT:
-        shell_walk_simple(run, text, node, 0, scope);
+        if (is_arithmetic(text, node))
+            walk_arithmetic(run, text, node, scope);
+        else
+            shell_walk_simple(run, text, node, 0, scope);
         break;
     case SYNTAX_LIST:
         walk_list(run, text, node, scope);
@@ -331,7 +359,10 @@ void shell_walk_substitution(struct shell_run *run, const struct shell_text *tex
     inner.writes_pipe = false;
     inner.wrappers = NULL;
     inner.wrapper_count = 0;
-    inner.more_arguments = inner.replaces = inner.elevated = false;
+    inner.more_arguments = inner.elevated = false;
+    inner.replacement = (struct slice){0};
+    inner.assignments = NULL;
+    inner.assignment_count = 0;
     if (++inner.depth > SHELL_DEPTH_MAX) {
         shell_fail(run, "the line is nested too deeply");
     } else if (kind == SYNTAX_EXPANSION || kind == SYNTAX_ARITHMETIC) {
@@ -434,10 +465,8 @@ static size_t walk_dollar(struct shell_run *run, struct slice body, size_t at, c
     return at + 1;
 }
 
-bool shell_walk_heredoc(struct shell_run *run, struct slice body, const struct shell_scope *scope)
+void shell_walk_heredoc(struct shell_run *run, struct slice body, const struct shell_scope *scope)
 {
-    bool expands = false;
-
     for (size_t at = 0; at < body.size && !run->no_memory;) {
         char c = body.data[at];
 
@@ -445,7 +474,6 @@ bool shell_walk_heredoc(struct shell_run *run, struct slice body, const struct s
         if (c == '\\') {
             at += 2;
         } else if (c == '$') {
-            expands |= at + 1 < body.size && strchr(" \t\n\"'.,;:/%)", body.data[at + 1]) == NULL;
             at = walk_dollar(run, body, at, scope);
         } else if (c == '`') {
             size_t end = at + 1;
@@ -456,11 +484,9 @@ bool shell_walk_heredoc(struct shell_run *run, struct slice body, const struct s
                 shell_fail(run, "backquotes in a here-document are not closed");
             else
                 walk_backquotes(run, slice_sub(body, at + 1, end), scope);
-            expands = true;
             at = end + 1;
         } else {
             at++;
         }
     }
-    return expands;
 }

@@ -154,6 +154,58 @@ static const struct shell_redirection *join_redirections(struct shell_run *run, 
     return all;
 }
 
+/* Those of the wrappers around, then the command's own. */
+static const struct shell_assignment *join_assignments(struct shell_run *run, const struct shell_scope *scope,
+                                                       const struct shell_simple *simple)
+{
+    struct shell_assignment *all;
+
+    if (scope->assignment_count == 0)
+        return simple->assignments;
+    all = (struct shell_assignment *)arena_array(run->arena, scope->assignment_count + simple->assignment_count, sizeof *all);
+    if (all == NULL) {
+        run->no_memory = true;
+        return NULL;
+    }
+    memcpy(all, scope->assignments, scope->assignment_count * sizeof *all);
+    if (simple->assignment_count > 0)
+        memcpy(all + scope->assignment_count, simple->assignments, simple->assignment_count * sizeof *all);
+    *run->work += scope->assignment_count;
+    return all;
+}
+
+/* Words that hold what data replaces cannot be known. */
+static const struct parse_word *replaced_words(struct shell_run *run, const struct shell_scope *scope,
+                                               const struct shell_words *words)
+{
+    struct parse_word *copy;
+    bool any = false;
+
+    for (size_t i = 0; i < words->count; i++)
+        any |= shell_contains(words->items[i].text, scope->replacement);
+    if (!any)
+        return words->items;
+    copy = (struct parse_word *)arena_array(run->arena, words->count, sizeof *copy);
+    if (copy == NULL) {
+        run->no_memory = true;
+        return words->items;
+    }
+    for (size_t i = 0; i < words->count; i++) {
+        copy[i] = words->items[i];
+        if (shell_contains(copy[i].text, scope->replacement)) {
+            const char *hit =
+                (const char *)memmem(copy[i].text.data, copy[i].text.size, scope->replacement.data, scope->replacement.size);
+            size_t before = (size_t)(hit - copy[i].text.data);
+
+            copy[i].literal = copy[i].literal < before ? copy[i].literal : before;
+            copy[i].dynamic = true;
+            copy[i].glob = false;
+        }
+    }
+    *run->work += words->count;
+    return copy;
+}
+
 static void check_command(struct shell_run *run, const struct shell_command *command)
 {
     if (shell_in_list(command->name, "alias hash enable coproc bind complete fc history"))
@@ -165,10 +217,10 @@ static void check_command(struct shell_run *run, const struct shell_command *com
 int shell_emit(struct shell_run *run, const struct shell_scope *scope, const struct shell_simple *simple)
 {
     struct shell_command command = {
-        .argv = simple->words.items,
+        .argv = replaced_words(run, scope, &simple->words),
         .argc = simple->words.count,
-        .assignments = simple->assignments,
-        .assignment_count = simple->assignment_count,
+        .assignments = join_assignments(run, scope, simple),
+        .assignment_count = simple->assignment_count + scope->assignment_count,
         .redirections = join_redirections(run, scope, simple),
         .redirection_count = simple->redirection_count + scope->redirection_count,
         .wrappers = scope->wrappers,
@@ -195,8 +247,7 @@ int shell_emit(struct shell_run *run, const struct shell_scope *scope, const str
         !shell_reserve(run, (void **)&run->commands, run->command_count, &run->command_capacity, sizeof *run->commands))
         return -1;
     if (command.argc > 0) {
-        command.dynamic_program =
-            command.argv[0].dynamic || (scope->replaces && slice_find(command.argv[0].text, '{', 0) != SIZE_MAX);
+        command.dynamic_program = command.argv[0].dynamic;
         command.name = command.dynamic_program ? (struct slice){0} : shell_base_name(command.argv[0].text);
         if (command.dynamic_program)
             shell_fail_about(run, "which program runs cannot be known:", command.argv[0].text);
@@ -242,7 +293,8 @@ struct options {
     const struct wrapper_spec *spec;
     const struct shell_words *words;
     size_t at;
-    bool inert, replaces;
+    bool inert;
+    struct slice replacement;
 };
 
 static bool has_letter(const char *letters, char letter)
@@ -262,13 +314,27 @@ static void take_long(struct options *o, struct slice word)
     const struct wrapper_spec *spec = o->spec;
 
     o->at++;
-    o->replaces |= spec->replacing != NULL && slice_equal_str(name, "replace");
+    if (spec->replacing != NULL && slice_equal_str(name, "replace"))
+        o->replacement = equals != SIZE_MAX ? slice_sub(word, equals + 1, word.size) : SLICE("{}");
     if (spec->valued_long != NULL && shell_in_list(name, spec->valued_long))
         o->at += equals == SIZE_MAX ? 1 : 0;
     else if (spec->inert_long != NULL && shell_in_list(name, spec->inert_long))
         o->inert = true;
     else if (spec->plain_long == NULL || !shell_in_list(name, spec->plain_long))
         unknown_option(o, word);
+}
+
+/* xargs -I R, -IR, -i, -iR. */
+static void note_replacement(struct options *o, struct slice word, size_t letter)
+{
+    o->replacement = slice_sub(word, letter + 1, word.size);
+    if (o->replacement.size == 0 && word.data[letter] == 'I' && o->at < o->words->count) {
+        if (o->words->items[o->at].dynamic)
+            shell_fail_about(o->run, "what xargs replaces cannot be known:", o->words->items[o->at].text);
+        o->replacement = o->words->items[o->at].text;
+    }
+    if (o->replacement.size == 0)
+        o->replacement = SLICE("{}");
 }
 
 static void take_short(struct options *o, struct slice word)
@@ -282,7 +348,8 @@ static void take_short(struct options *o, struct slice word)
     for (size_t i = 1; i < word.size; i++) {
         char letter = word.data[i];
 
-        o->replaces |= has_letter(spec->replacing, letter);
+        if (has_letter(spec->replacing, letter))
+            note_replacement(o, word, i);
         if (has_letter(spec->inert, letter))
             o->inert = true;
         if (has_letter(spec->valued, letter)) {
@@ -353,10 +420,14 @@ static bool add_env_assignment(struct shell_run *run, struct shell_simple *simpl
 
 /* ---- texts of shell ---- */
 
-static void enter(struct shell_scope *scope, const struct shell_simple *simple, const struct shell_redirection *redirections)
+static void enter(struct shell_run *run, struct shell_scope *scope, const struct shell_simple *simple)
 {
-    scope->redirections = redirections;
+    scope->redirections = join_redirections(run, scope, simple);
     scope->redirection_count += simple->redirection_count;
+    scope->assignments = join_assignments(run, scope, simple);
+    scope->assignment_count += simple->assignment_count;
+    scope->more_arguments = false;
+    scope->replacement = (struct slice){0};
 }
 
 /* The words joined by blanks as one text; NULL data when one of them cannot be known. */
@@ -382,8 +453,7 @@ static int walk_code(struct shell_run *run, struct shell_scope *scope, const str
     size_t before = run->command_count;
     struct shell_scope inner = *scope;
 
-    enter(&inner, simple, join_redirections(run, scope, simple));
-    inner.more_arguments = false;
+    enter(run, &inner, simple);
     if (code.data == NULL) {
         int index = shell_emit(run, scope, simple);
 
@@ -465,7 +535,7 @@ static int resolve_shell(struct shell_run *run, struct shell_scope *scope, const
     if (code) {
         struct slice text = words->items[at].dynamic ? (struct slice){0} : words->items[at].text;
 
-        if (scope->replaces)
+        if (shell_contains(text, scope->replacement))
             shell_fail(run, "data is put into the code of a shell");
         if (!push_wrapper(run, scope, name, words->items, at))
             return -1;
@@ -542,10 +612,11 @@ static bool unwrap(struct shell_run *run, struct shell_scope *scope, struct shel
         if (!add_env_assignment(run, simple, &simple->words.items[o.at++]))
             return false;
     }
+    scope->elevated |= spec->elevated;
     if (o.inert)
         return false;
     if (o.at >= simple->words.count) {
-        if (spec->more || scope->more_arguments || (spec->elevated && o.at > simple->words.count))
+        if (has_letter(spec->replacing, '*') || scope->more_arguments || (spec->elevated && o.at > simple->words.count))
             shell_fail_about(run, "which program this starts cannot be known:", name);
         if (spec->elevated)
             shell_fail_about(run, "an interactive shell of another user is not visible:", name);
@@ -553,9 +624,11 @@ static bool unwrap(struct shell_run *run, struct shell_scope *scope, struct shel
     }
     if (!push_wrapper(run, scope, name, simple->words.items, o.at))
         return false;
-    scope->elevated |= spec->elevated;
     scope->more_arguments |= spec->more;
-    scope->replaces |= o.replaces || has_letter(spec->replacing, '*');
+    if (o.replacement.size > 0)
+        scope->replacement = o.replacement;
+    else if (has_letter(spec->replacing, '*'))
+        scope->replacement = SLICE("{");
     simple->words.items += o.at;
     simple->words.count -= o.at;
     simple->words.capacity = simple->words.count;
