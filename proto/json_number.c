@@ -1,6 +1,7 @@
 /* ECMAScript's Number::toString (ECMA-262, 6.1.6.1.20), as RFC 8785 demands: the shortest digits that read back as the same double. */
 #include "proto/json.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@ static int shortest_digits(double value, char digits[DIGITS_MAX + 1], int *point
     char text[40];
     int count = 0;
 
-    for (int precision = 14; precision <= 16; precision++) {
+    for (int precision = value < DBL_MIN ? 0 : 14; precision <= 16; precision++) { /* subnormals hold fewer digits */
         snprintf(text, sizeof text, "%.*e", precision, value);
         if (!(strtod(text, NULL) < value || strtod(text, NULL) > value))
             break;
