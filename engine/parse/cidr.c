@@ -138,7 +138,7 @@ static bool mask(struct cidr *cidr)
 
     for (int i = 0; i < cidr->address.bits / 8; i++) {
         int keep = cidr->prefix - 8 * i;
-        uint8_t kept = keep >= 8 ? 0xff : keep <= 0 ? 0 : (uint8_t)(0xff << (8 - keep));
+        uint8_t kept = (uint8_t)(keep >= 8 ? 0xff : keep <= 0 ? 0 : 0xff << (8 - keep));
 
         had_bits |= (cidr->address.bytes[i] & (uint8_t)~kept) != 0;
         cidr->address.bytes[i] &= kept;

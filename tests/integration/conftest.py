@@ -3,11 +3,10 @@
 import http.client
 import json
 import os
-import shutil
+import re
 import signal
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -168,6 +167,10 @@ def new_server(tmp_path):
     yield make
     for server in made:
         server.stop()
+    for server in made:
+        # What a sanitizer has to say, it says in the log.
+        text = server.log.read_text(errors="replace") if server.log.exists() else ""
+        assert not re.search("Sanitizer|runtime error:", text), text
 
 
 @pytest.fixture
