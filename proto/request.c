@@ -138,29 +138,39 @@ static enum status read_context(const cJSON *object, struct request *out, struct
     return STATUS_OK;
 }
 
+static bool member_is_known(const char *name)
+{
+    for (size_t i = 0; request_members[i]; i++) {
+        if (strcmp(name, request_members[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+static enum status unknown_member(const char *name, struct error *error)
+{
+    const char *nearest = NULL;
+    unsigned best = 4;
+    char where[96];
+
+    for (size_t i = 0; request_members[i]; i++) {
+        unsigned distance = text_distance(slice_from_str(name), slice_from_str(request_members[i]), 3);
+
+        if (distance < best) {
+            best = distance;
+            nearest = request_members[i];
+        }
+    }
+    snprintf(where, sizeof where, "/%.80s", name);
+    return error_set(error, STATUS_INVALID, where, "unknown member%s%s%s",
+                     nearest ? "; did you mean \"" : "; what describes the action goes into \"context\"", nearest ? nearest : "", nearest ? "\"?" : "");
+}
+
 static enum status check_members(const cJSON *object, struct error *error)
 {
     for (const cJSON *member = object->child; member; member = member->next) {
-        struct slice name = slice_from_str(member->string);
-        const char *nearest = NULL;
-        unsigned best = 4;
-        char where[96];
-        bool known = false;
-
-        for (size_t i = 0; request_members[i] && !known; i++) {
-            unsigned distance = text_distance(name, slice_from_str(request_members[i]), 3);
-
-            known = distance == 0;
-            if (distance < best) {
-                best = distance;
-                nearest = request_members[i];
-            }
-        }
-        if (known)
-            continue;
-        snprintf(where, sizeof where, "/%.80s", member->string);
-        return error_set(error, STATUS_INVALID, where, "unknown member%s%s%s", nearest ? "; did you mean \"" : "; what describes the action goes into \"context\"",
-                         nearest ? nearest : "", nearest ? "\"?" : "");
+        if (!member_is_known(member->string))
+            return unknown_member(member->string, error);
     }
     return STATUS_OK;
 }

@@ -12,27 +12,70 @@ void journal_create(struct journal *journal)
 void journal_destroy(struct journal *journal)
 {
     free(journal->changes);
+    free(journal->places);
     arena_destroy(&journal->arena);
+}
+
+/* Where the key is, or where it would go: linear probing, never more than half full. */
+static uint32_t *find_place(const struct journal *journal, uint64_t hash, struct slice key)
+{
+    size_t mask = journal->capacity * 2 - 1, at = hash & mask;
+
+    for (; journal->places[at]; at = (at + 1) & mask) {
+        const struct journal_change *change = &journal->changes[journal->places[at] - 1];
+
+        if (change->hash == hash && slice_equal(change->key, key))
+            break;
+    }
+    return &journal->places[at];
+}
+
+static bool journal_grow(struct journal *journal)
+{
+    size_t capacity = journal->capacity ? journal->capacity * 2 : 256;
+    struct journal_change *changes = realloc(journal->changes, capacity * sizeof *changes);
+    uint32_t *places = calloc(capacity * 2, sizeof *places);
+
+    if (changes)
+        journal->changes = changes;
+    if (!changes || !places) {
+        free(places);
+        return false;
+    }
+    free(journal->places);
+    journal->places = places;
+    journal->capacity = capacity;
+    for (size_t i = 0; i < journal->count; i++)
+        *find_place(journal, changes[i].hash, changes[i].key) = (uint32_t)i + 1;
+    return true;
 }
 
 static void journal_add(struct journal *journal, struct slice key, struct slice value, bool removes)
 {
-    struct journal_change change = {.key = arena_copy(&journal->arena, key), .value = arena_copy(&journal->arena, value), .remove = removes};
+    uint64_t hash = slice_hash(key, 3);
+    struct journal_change *change;
+    uint32_t *place;
 
-    if (journal->count == journal->capacity) {
-        size_t capacity = journal->capacity ? journal->capacity * 2 : 256;
-        struct journal_change *grown = realloc(journal->changes, capacity * sizeof *grown);
-
-        if (grown) {
-            journal->changes = grown;
-            journal->capacity = capacity;
-        }
-    }
-    if (!change.key.data || !change.value.data || journal->count == journal->capacity) {
+    if (journal->count == journal->capacity && !journal_grow(journal)) {
         journal->failed = true;
         return;
     }
-    journal->changes[journal->count++] = change;
+    place = find_place(journal, hash, key);
+    if (*place == 0) {
+        journal->changes[journal->count] = (struct journal_change){.key = arena_copy(&journal->arena, key), .hash = hash};
+        *place = (uint32_t)++journal->count;
+    }
+    change = &journal->changes[*place - 1];
+    if (removes || value.size > change->value.size || !change->value.data)
+        change->value = arena_copy(&journal->arena, value);
+    else if (value.size > 0) {
+        memcpy((char *)(uintptr_t)change->value.data, value.data, value.size);
+        change->value.size = value.size;
+    } else {
+        change->value.size = 0;
+    }
+    change->remove = removes;
+    journal->failed = journal->failed || !change->key.data || !change->value.data;
 }
 
 void journal_put(struct journal *journal, struct slice key, struct slice value)
@@ -55,6 +98,8 @@ void journal_flush(struct journal *journal, struct store_batch *batch)
         else
             store_put(batch, STORE_STATE, change->key, change->value);
     }
+    if (journal->count > 0)
+        memset(journal->places, 0, journal->capacity * 2 * sizeof *journal->places);
     journal->count = 0;
     arena_reset(&journal->arena);
 }

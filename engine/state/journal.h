@@ -1,5 +1,6 @@
 /*
- * Rows of STORE_STATE that have changed since the last flush, in order; a later change of a key wins. The sequencer's thread.
+ * Rows of STORE_STATE that have changed since the last flush; a later change of a key replaces an earlier one, so that a row that every decision of a group
+ * touches is written once. The sequencer's thread.
  *
  *   'a' agent                          JSON: limit_micro_usd, manifest, usage, usage_at_ms, version
  *   'b' agent 00 u32be period          i64be spent, reserved, raised
@@ -33,12 +34,14 @@ enum journal_row {
 struct journal_change {
     struct slice key, value;
     bool remove;
+    uint64_t hash;
 };
 
 struct journal {
     struct arena arena;
-    struct journal_change *changes; /* malloc'ed */
+    struct journal_change *changes; /* malloc'ed; at most one a key */
     size_t count, capacity;
+    uint32_t *places; /* malloc'ed hash table of 1 + position in changes; twice as many as capacity, a power of two */
     bool failed;
 };
 
