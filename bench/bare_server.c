@@ -1,6 +1,6 @@
 /*
- * What a server costs that does nothing: libevent's bufferevents and llhttp, keep-alive, one thread and one SO_REUSEPORT listener a core, a constant
- * answer. The measure of what Edict adds.
+ * What a server costs that does nothing: libevent's bufferevents and llhttp, keep-alive, one thread and one SO_REUSEPORT
+ * listener a core, a constant answer. The measure of what Edict adds.
  */
 #include <arpa/inet.h>
 #include <event2/buffer.h>
@@ -89,18 +89,21 @@ static void *serve(void *context)
 
 static void start(struct server *server, int port)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     char body[BODY_SIZE];
 
     memset(body, 'x', sizeof body);
     body[0] = body[BODY_SIZE - 1] = '"';
     server->answer_size = (size_t)snprintf(server->answer, sizeof server->answer,
-                                           "HTTP/1.1 200 OK\r\nDate: Tue, 28 Jul 2026 12:34:56 GMT\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%.*s",
+                                           "HTTP/1.1 200 OK\r\nDate: Tue, 28 Jul 2026 12:34:56 GMT\r\nContent-Type: "
+                                           "application/json\r\nContent-Length: %d\r\n\r\n%.*s",
                                            BODY_SIZE, BODY_SIZE, body);
     server->base = event_base_new();
     llhttp_settings_init(&server->settings);
     server->settings.on_message_complete = on_complete;
-    if (!evconnlistener_new_bind(server->base, on_accept, server, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE | LEV_OPT_REUSEABLE_PORT, 4096,
+    if (!evconnlistener_new_bind(server->base, on_accept, server,
+                                 LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE | LEV_OPT_REUSEABLE_PORT, 4096,
                                  (struct sockaddr *)&address, sizeof address)) {
         perror("bench_bare_server: listen");
         exit(1);

@@ -1,6 +1,7 @@
 /*
- * A load generator for one server on loopback: keep-alive connections, requests from a file (one body a line, sent in turn), each timed. Closed loop as
- * fast as answers come, or with --rate at a fixed pace, where a request's time counts from when it was due, so that waiting in line is not hidden.
+ * A load generator for one server on loopback: keep-alive connections, requests from a file (one body a line, sent in turn),
+ * each timed. Closed loop as fast as answers come, or with --rate at a fixed pace, where a request's time counts from when it
+ * was due, so that waiting in line is not hidden.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -95,9 +96,10 @@ static void read_requests(struct load *load, const char *path)
 
         load->requests = realloc(load->requests, (load->request_count + 1) * sizeof *load->requests);
         load->sizes = realloc(load->sizes, (load->request_count + 1) * sizeof *load->sizes);
-        load->sizes[load->request_count] =
-            (size_t)sprintf(request, "POST /v1/evaluate HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%.*s", body,
-                            (int)body, line);
+        load->sizes[load->request_count] = (size_t)sprintf(request,
+                                                           "POST /v1/evaluate HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
+                                                           "application/json\r\nContent-Length: %zu\r\n\r\n%.*s",
+                                                           body, (int)body, line);
         load->requests[load->request_count++] = request;
     }
     free(line);
@@ -148,7 +150,8 @@ static bool receive(struct load *load, struct connection *connection)
 
 static void open_connections(struct load *load)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)load->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)load->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 
     load->epoll = epoll_create1(0);
     load->all = calloc((size_t)load->connections, sizeof *load->all);
@@ -220,8 +223,9 @@ int main(int argc, char **argv)
     read_requests(&load, argv[2]);
     open_connections(&load);
     run(&load);
-    printf("{\"requests\":%llu,\"seconds\":%.3f,\"per_second\":%.0f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"p999_ms\":%.3f,\"max_ms\":%.3f,\"errors\":%llu}\n",
-           (unsigned long long)load.done, load.seconds, (double)load.done / load.seconds, percentile_ms(&load, 0.5), percentile_ms(&load, 0.99),
-           percentile_ms(&load, 0.999), (double)load.max_ns / 1e6, (unsigned long long)load.errors);
+    printf("{\"requests\":%llu,\"seconds\":%.3f,\"per_second\":%.0f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"p999_ms\":%.3f,\"max_"
+           "ms\":%.3f,\"errors\":%llu}\n",
+           (unsigned long long)load.done, load.seconds, (double)load.done / load.seconds, percentile_ms(&load, 0.5),
+           percentile_ms(&load, 0.99), percentile_ms(&load, 0.999), (double)load.max_ns / 1e6, (unsigned long long)load.errors);
     return 0;
 }

@@ -29,7 +29,8 @@ static int agents_list(struct command *command)
         struct slice escaped = client_escape(command->arena, cursor);
         cJSON *page;
         const cJSON *agent;
-        int code = command_call(command, "GET", arena_printf(command->arena, "/v1/agents?limit=500&cursor=%.*s", SLICE_ARG(escaped)), NULL, &page);
+        int code = command_call(
+            command, "GET", arena_printf(command->arena, "/v1/agents?limit=500&cursor=%.*s", SLICE_ARG(escaped)), NULL, &page);
 
         if (code != COMMAND_OK)
             return code;

@@ -57,8 +57,8 @@ static const char *list_entry(struct slice name, const char *const *list)
     return *list;
 }
 
-static enum status parse_flag(int argc, char *const *argv, int *at, const char *const *valued, const char *const *plain, struct args *args,
-                              struct error *error)
+static enum status parse_flag(int argc, char *const *argv, int *at, const char *const *valued, const char *const *plain,
+                              struct args *args, struct error *error)
 {
     struct slice whole = slice_from_str(argv[*at]);
     size_t sign = slice_find(whole, '=', 0);
@@ -78,7 +78,8 @@ static enum status parse_flag(int argc, char *const *argv, int *at, const char *
     return add_flag(args, list_entry(name, valued), argv[++*at], error);
 }
 
-enum status args_parse(int argc, char *const *argv, const char *const *valued, const char *const *plain, struct args *args, struct error *error)
+enum status args_parse(int argc, char *const *argv, const char *const *valued, const char *const *plain, struct args *args,
+                       struct error *error)
 {
     bool only_words = false;
     enum status status = STATUS_OK;

@@ -19,8 +19,8 @@ struct args {
 };
 
 /* `valued` and `plain` name the flags that exist (NULL-terminated); an unknown one is an error with the nearest known name. */
-enum status args_parse(int argc, char *const *argv, const char *const *valued, const char *const *plain, struct args *args, struct error *error)
-    EDICT_MUST_USE;
+enum status args_parse(int argc, char *const *argv, const char *const *valued, const char *const *plain, struct args *args,
+                       struct error *error) EDICT_MUST_USE;
 /* The last value given, or NULL. */
 const char *args_get(const struct args *args, const char *name);
 bool args_has(const struct args *args, const char *name);

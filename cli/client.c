@@ -35,8 +35,8 @@ static enum status parse_address(struct client *client, const char *server, cons
         return parse_http_address(client, server, error);
     if (server && strncmp(server, "unix:", 5) != 0)
         return error_set(error, STATUS_INVALID, "--server", "expected http://HOST:PORT or unix:PATH");
-    if (snprintf(client->unix_path, sizeof client->unix_path, "%s%s", server ? server + 5 : data, server ? "" : "/edictd.sock") >=
-        (int)sizeof client->unix_path)
+    if (snprintf(client->unix_path, sizeof client->unix_path, "%s%s", server ? server + 5 : data,
+                 server ? "" : "/edictd.sock") >= (int)sizeof client->unix_path)
         return error_set(error, STATUS_INVALID, "--server", "the path is too long");
     return STATUS_OK;
 }
@@ -136,7 +136,8 @@ static enum status send_all(int fd, struct slice bytes, struct error *error)
     return STATUS_OK;
 }
 
-static void write_request(struct buf *out, const struct client *client, const char *method, struct slice target, struct slice body)
+static void write_request(struct buf *out, const struct client *client, const char *method, struct slice target,
+                          struct slice body)
 {
     buf_add_str(out, method);
     buf_add_char(out, ' ');
@@ -207,8 +208,8 @@ static enum status receive(int fd, llhttp_t *parser, struct exchange *exchange, 
     return STATUS_OK;
 }
 
-enum status client_call(const struct client *client, struct arena *arena, const char *method, struct slice target, struct slice body,
-                        struct client_answer *answer, struct error *error)
+enum status client_call(const struct client *client, struct arena *arena, const char *method, struct slice target,
+                        struct slice body, struct client_answer *answer, struct error *error)
 {
     llhttp_settings_t settings;
     llhttp_t parser;
@@ -235,7 +236,8 @@ enum status client_call(const struct client *client, struct arena *arena, const 
         status = receive(fd, &parser, &exchange, error);
     if (fd >= 0)
         close(fd);
-    *answer = (struct client_answer){.status = parser.status_code, .body = buf_slice(&exchange.body), .content_type = buf_slice(&exchange.type)};
+    *answer = (struct client_answer){
+        .status = parser.status_code, .body = buf_slice(&exchange.body), .content_type = buf_slice(&exchange.type)};
     return status;
 }
 

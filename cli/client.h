@@ -1,5 +1,6 @@
 /*
- * A small blocking HTTP/1.1 client for one server that is trusted to be ours: over its Unix-domain socket or loopback TCP. One thread.
+ * A small blocking HTTP/1.1 client for one server that is trusted to be ours: over its Unix-domain socket or loopback TCP. One
+ * thread.
  */
 #ifndef EDICT_CLI_CLIENT_H
 #define EDICT_CLI_CLIENT_H
@@ -12,23 +13,24 @@ enum { CLIENT_ADDRESS_MAX = 512, CLIENT_TOKEN_MAX = 256, CLIENT_ANSWER_MAX = 64 
 struct client {
     char unix_path[CLIENT_ADDRESS_MAX]; /* empty: TCP */
     char host[128], port[8];
-    char token[CLIENT_TOKEN_MAX];       /* empty: none */
+    char token[CLIENT_TOKEN_MAX]; /* empty: none */
 };
 
 struct client_answer {
     int status;
-    struct slice body;         /* in the arena */
+    struct slice body; /* in the arena */
     struct slice content_type;
 };
 
 /*
- * Where the server is and who asks: `server` is "http://HOST:PORT" or "unix:PATH" or NULL, then the socket of `data`. The token is that of the
- * environment (EDICT_TOKEN) or of DATA/admin.token where it can be read; none is no error.
+ * Where the server is and who asks: `server` is "http://HOST:PORT" or "unix:PATH" or NULL, then the socket of `data`. The token
+ * is that of the environment (EDICT_TOKEN) or of DATA/admin.token where it can be read; none is no error.
  */
 enum status client_create(struct client *client, const char *server, const char *data, struct error *error) EDICT_MUST_USE;
-/* `target` is path and query. A body makes it application/json. STATUS_UNAVAILABLE: no server there; STATUS_IO: the conversation broke. */
-enum status client_call(const struct client *client, struct arena *arena, const char *method, struct slice target, struct slice body,
-                        struct client_answer *answer, struct error *error) EDICT_MUST_USE;
+/* `target` is path and query. A body makes it application/json. STATUS_UNAVAILABLE: no server there; STATUS_IO: the
+ * conversation broke. */
+enum status client_call(const struct client *client, struct arena *arena, const char *method, struct slice target,
+                        struct slice body, struct client_answer *answer, struct error *error) EDICT_MUST_USE;
 /* Percent-encodes into the arena what is no unreserved character. */
 struct slice client_escape(struct arena *arena, struct slice text);
 

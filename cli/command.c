@@ -34,12 +34,14 @@ static int print_problem(struct command *command, const struct client_answer *an
     struct error error = {0};
     struct slice detail = answer->body;
 
-    if (json_parse(command->arena, answer->body, &json_limits_default, &problem, &error) == STATUS_OK && json_get_text(problem, "detail").size > 0)
+    if (json_parse(command->arena, answer->body, &json_limits_default, &problem, &error) == STATUS_OK &&
+        json_get_text(problem, "detail").size > 0)
         detail = json_get_text(problem, "detail");
     fprintf(stderr, "edict: ");
     show_text(stderr, detail);
     fprintf(stderr, " (%d)\n", answer->status);
-    return answer->status >= 400 && answer->status < 500 && answer->status != 401 && answer->status != 429 ? COMMAND_BAD_INPUT : COMMAND_FAILED;
+    return answer->status >= 400 && answer->status < 500 && answer->status != 401 && answer->status != 429 ? COMMAND_BAD_INPUT
+                                                                                                           : COMMAND_FAILED;
 }
 
 int command_call_text(struct command *command, const char *method, struct slice target, struct slice body, cJSON **document)

@@ -31,8 +31,8 @@ const char *command_word(struct command *command, size_t position, const char *w
 /* True when there are no words past `count`; else prints an error. */
 bool command_no_more(struct command *command, size_t count);
 /*
- * One call; `body` may be NULL. COMMAND_OK with the parsed answer, which is printed already when --json was given (then *document is still set).
- * Problems are printed with their detail: 4xx give COMMAND_BAD_INPUT, the rest COMMAND_FAILED.
+ * One call; `body` may be NULL. COMMAND_OK with the parsed answer, which is printed already when --json was given (then
+ * *document is still set). Problems are printed with their detail: 4xx give COMMAND_BAD_INPUT, the rest COMMAND_FAILED.
  */
 int command_call(struct command *command, const char *method, struct slice target, const cJSON *body, cJSON **document);
 int command_call_text(struct command *command, const char *method, struct slice target, struct slice body, cJSON **document);

@@ -20,7 +20,8 @@ static void show_decision_line(const cJSON *decision)
 
 static struct slice decisions_target(struct command *command)
 {
-    static const char *const filters[] = {"agent", "tier", "operation", "rule", "escalation", "since", "until", "limit", "cursor"};
+    static const char *const filters[] = {"agent", "tier",  "operation", "rule",  "escalation",
+                                          "since", "until", "limit",     "cursor"};
     struct buf target;
 
     buf_create(&target, command->arena);
@@ -62,7 +63,8 @@ static int decisions_show(struct command *command)
     if (!id || !command_no_more(command, 3))
         return COMMAND_BAD_INPUT;
     escaped = client_escape(command->arena, slice_from_str(id));
-    code = command_call(command, "GET", arena_printf(command->arena, "/v1/decisions/%.*s", SLICE_ARG(escaped)), NULL, &decision);
+    code =
+        command_call(command, "GET", arena_printf(command->arena, "/v1/decisions/%.*s", SLICE_ARG(escaped)), NULL, &decision);
     if (code != COMMAND_OK || command->json)
         return code;
     show_decision(command, decision);

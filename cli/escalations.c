@@ -29,7 +29,9 @@ static int escalations_list(struct command *command)
     buf_create(&target, command->arena);
     buf_printf(&target, "/v1/escalations?limit=%s", limit ? limit : "50");
     buf_add_str(&target, "&state=");
-    buf_add_slice(&target, client_escape(command->arena, slice_from_str(state ? state : args_has(command->args, "all") ? "" : "pending")));
+    buf_add_slice(&target, client_escape(command->arena, slice_from_str(state                            ? state
+                                                                        : args_has(command->args, "all") ? ""
+                                                                                                         : "pending")));
     buf_add_str(&target, "&agent=");
     buf_add_slice(&target, client_escape(command->arena, slice_from_str(agent)));
     if (cursor)
@@ -58,7 +60,8 @@ static int escalations_show(struct command *command, const char *id)
     const char *wait = args_get(command->args, "wait");
     struct slice escaped = client_escape(command->arena, slice_from_str(id));
     cJSON *escalation;
-    int code = command_call(command, "GET", arena_printf(command->arena, "/v1/escalations/%.*s?wait=%s", SLICE_ARG(escaped), wait ? wait : "0"),
+    int code = command_call(command, "GET",
+                            arena_printf(command->arena, "/v1/escalations/%.*s?wait=%s", SLICE_ARG(escaped), wait ? wait : "0"),
                             NULL, &escalation);
 
     if (code == COMMAND_OK && !command->json)
@@ -98,7 +101,8 @@ static int escalations_resolve(struct command *command, const char *id, const ch
         return COMMAND_BAD_INPUT;
     if (increase)
         json_put_text(command->arena, body, "budget_increase_usd", slice_from_str(increase));
-    code = command_call(command, "POST", arena_printf(command->arena, "/v1/escalations/%.*s/%s", SLICE_ARG(escaped), verb), body, &escalation);
+    code = command_call(command, "POST", arena_printf(command->arena, "/v1/escalations/%.*s/%s", SLICE_ARG(escaped), verb),
+                        body, &escalation);
     if (code != COMMAND_OK || command->json)
         return code;
     show_cell(stdout, json_get_text(escalation, "id"), 0);

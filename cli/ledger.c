@@ -28,7 +28,8 @@ static int tail_page(struct command *command, int64_t *next, int64_t *size)
 {
     cJSON *page;
     const cJSON *entry;
-    int code = command_call(command, "GET", arena_printf(command->arena, "/v1/ledger/entries?from=%lld&limit=500", (long long)*next), NULL, &page);
+    int code = command_call(
+        command, "GET", arena_printf(command->arena, "/v1/ledger/entries?from=%lld&limit=500", (long long)*next), NULL, &page);
 
     if (code != COMMAND_OK)
         return code;

@@ -31,7 +31,8 @@ static void print_verified(const struct command *command, const struct verify_re
         printf("{\"entries\":%llu,\"bytes\":%llu,\"root\":\"%.*s\",\"valid\":true}\n", (unsigned long long)result->entries,
                (unsigned long long)result->bytes, DIGEST_HEX_SIZE, root);
     else
-        printf("%llu entries, %llu bytes, root %.*s: valid\n", (unsigned long long)result->entries, (unsigned long long)result->bytes, DIGEST_HEX_SIZE, root);
+        printf("%llu entries, %llu bytes, root %.*s: valid\n", (unsigned long long)result->entries,
+               (unsigned long long)result->bytes, DIGEST_HEX_SIZE, root);
 }
 
 int ledger_offline_verify(struct command *command)
@@ -68,7 +69,8 @@ int ledger_offline_rebuild(struct command *command)
         printf("{\"entries\":%llu,\"rows\":%llu,\"differences\":%llu}\n", (unsigned long long)entries, (unsigned long long)rows,
                (unsigned long long)differences);
     else if (status == STATUS_OK)
-        printf("%llu entries folded; %llu rows kept, %llu differ\n", (unsigned long long)entries, (unsigned long long)rows, (unsigned long long)differences);
+        printf("%llu entries folded; %llu rows kept, %llu differ\n", (unsigned long long)entries, (unsigned long long)rows,
+               (unsigned long long)differences);
     if (status != STATUS_OK || differences > 0)
         command_fail(&error);
     return status == STATUS_OK && differences == 0 ? COMMAND_OK : COMMAND_FAILED;

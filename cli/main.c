@@ -20,13 +20,15 @@ static const char help[] =
     "  edict ledger verify | rebuild              on the files in --data, without a server\n"
     "\n"
     "  --server URL    http://HOST:PORT or unix:PATH; default: the socket in --data\n"
-    "  --data DIR      the server's data directory [./data, or EDICT_DATA]; its admin.token is used where it can be read, or EDICT_TOKEN\n"
+    "  --data DIR      the server's data directory [./data, or EDICT_DATA]; its admin.token is used where it can be read, or "
+    "EDICT_TOKEN\n"
     "  --json          the server's document as it is\n"
     "  --help, --version\n";
 
-static const char *const valued_flags[] = {"server",    "data",  "policies", "facts", "agent",  "tier",  "operation",   "rule", "escalation",          "since",
-                                           "until",     "limit", "cursor",   "state", "reason", "uses",  "valid-for-s", "wait", "budget-increase-usd", "lines",
-                                           NULL};
+static const char *const valued_flags[] = {
+    "server", "data",  "policies", "facts", "agent",  "tier", "operation",   "rule", "escalation",          "since",
+    "until",  "limit", "cursor",   "state", "reason", "uses", "valid-for-s", "wait", "budget-increase-usd", "lines",
+    NULL};
 static const char *const plain_flags[] = {"json", "help", "version", "all", "coverage", "follow", NULL};
 
 enum { ARENA_CAP = 512 * 1024 * 1024 };

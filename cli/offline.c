@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <time.h>
 
-enum status offline_complete(void *context, struct arena *arena, const struct request *request, const struct facts *facts, struct verdict *verdict)
+enum status offline_complete(void *context, struct arena *arena, const struct request *request, const struct facts *facts,
+                             struct verdict *verdict)
 {
     struct decision decision = {.request = *request, .facts = *facts};
     struct error error;
@@ -26,7 +27,8 @@ void offline_print_report(const struct policy_report *report, bool json)
         if (item->column > 0)
             snprintf(column, sizeof column, "%d:", item->column);
         if (!json)
-            printf("%s:%d:%s %s: %s\n", item->file, item->line, column, item->severity == POLICY_ERROR ? "error" : "warning", item->message);
+            printf("%s:%d:%s %s: %s\n", item->file, item->line, column, item->severity == POLICY_ERROR ? "error" : "warning",
+                   item->message);
     }
 }
 
@@ -39,8 +41,9 @@ static int offline_facts(struct command *command, const char *path, const struct
 
     if (path && !command_read_file(command, path, JSON_BYTES_MAX * 4, &text))
         return COMMAND_BAD_INPUT;
-    if (json_parse(command->arena, text, &(struct json_limits){.bytes = JSON_BYTES_MAX * 4, .depth = JSON_DEPTH_MAX, .members = JSON_MEMBERS_MAX}, &json,
-                   &error) != STATUS_OK ||
+    if (json_parse(command->arena, text,
+                   &(struct json_limits){.bytes = JSON_BYTES_MAX * 4, .depth = JSON_DEPTH_MAX, .members = JSON_MEMBERS_MAX},
+                   &json, &error) != STATUS_OK ||
         facts_from_json(command->arena, json, facts, &error) != STATUS_OK)
         return command_fail(&error);
     if (facts->agent_id.size == 0)
@@ -53,7 +56,8 @@ static int offline_facts(struct command *command, const char *path, const struct
     return COMMAND_OK;
 }
 
-static int offline_decide(struct command *command, struct policy_vm *vm, const struct request *request, const char *facts, cJSON **document)
+static int offline_decide(struct command *command, struct policy_vm *vm, const struct request *request, const char *facts,
+                          cJSON **document)
 {
     struct decision decision = {.request = *request};
     struct buf out;
@@ -70,14 +74,16 @@ static int offline_decide(struct command *command, struct policy_vm *vm, const s
     if (!verdict_rules_conclude(command->arena, &decision, 0, 0, false))
         return COMMAND_FAILED;
     decision_write_response(&out, command->arena, &decision, DECISION_FORM_FULL, (struct slice){0});
-    if (json_parse(command->arena, buf_slice(&out), &(struct json_limits){.bytes = SIZE_MAX, .depth = 64, .members = 65536}, document, &error) != STATUS_OK)
+    if (json_parse(command->arena, buf_slice(&out), &(struct json_limits){.bytes = SIZE_MAX, .depth = 64, .members = 65536},
+                   document, &error) != STATUS_OK)
         return command_fail(&error);
     if (command->json)
         printf("%.*s\n", (int)out.size, out.data);
     return COMMAND_OK;
 }
 
-int offline_evaluate(struct command *command, const char *policies, const char *facts, struct slice request_text, cJSON **document)
+int offline_evaluate(struct command *command, const char *policies, const char *facts, struct slice request_text,
+                     cJSON **document)
 {
     struct request request = {0};
     struct policy_bundle *bundle = NULL;
@@ -94,7 +100,8 @@ int offline_evaluate(struct command *command, const char *policies, const char *
         command_fail(&error);
         return COMMAND_BAD_INPUT;
     }
-    code = policy_vm_new(bundle, &vm, &error) == STATUS_OK ? offline_decide(command, vm, &request, facts, document) : command_fail(&error);
+    code = policy_vm_new(bundle, &vm, &error) == STATUS_OK ? offline_decide(command, vm, &request, facts, document)
+                                                           : command_fail(&error);
     policy_vm_delete(vm);
     policy_bundle_release(bundle);
     policy_report_destroy(&report);

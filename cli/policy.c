@@ -24,7 +24,8 @@ static int policy_check_folder(struct command *command)
     for (size_t i = 0; i < report.count; i++)
         errors += report.items[i].severity == POLICY_ERROR;
     if (code == COMMAND_OK)
-        printf("%zu error%s, %zu warning%s\n", errors, errors == 1 ? "" : "s", report.count - errors, report.count - errors == 1 ? "" : "s");
+        printf("%zu error%s, %zu warning%s\n", errors, errors == 1 ? "" : "s", report.count - errors,
+               report.count - errors == 1 ? "" : "s");
     policy_report_destroy(&report);
     return errors > 0 ? COMMAND_BAD_INPUT : code;
 }
@@ -38,7 +39,8 @@ static void print_tests(const struct policy_test_run *run)
 
         if (result->passed)
             continue;
-        printf("%.*s:%d: FAILED %.*s\n%.*s\n", SLICE_ARG(result->file), result->line, SLICE_ARG(result->name), SLICE_ARG(result->detail));
+        printf("%.*s:%d: FAILED %.*s\n%.*s\n", SLICE_ARG(result->file), result->line, SLICE_ARG(result->name),
+               SLICE_ARG(result->detail));
     }
     printf("%zu passed, %zu failed\n", run->count - run->failed, run->failed);
 }
@@ -62,7 +64,8 @@ static int policy_test_folder(struct command *command)
 
     if (!command_no_more(command, 3))
         return COMMAND_BAD_INPUT;
-    if (policy_bundle_load(folder, &policy_limits_default, &bundle, &report, &error) != STATUS_OK || policy_vm_new(bundle, &vm, &error) != STATUS_OK ||
+    if (policy_bundle_load(folder, &policy_limits_default, &bundle, &report, &error) != STATUS_OK ||
+        policy_vm_new(bundle, &vm, &error) != STATUS_OK ||
         policy_test_run_folder(folder, bundle, offline_complete, vm, command->arena, &run, &error) != STATUS_OK) {
         offline_print_report(&report, false);
         command_fail(&error);
@@ -115,7 +118,8 @@ static int policy_reload(struct command *command)
         return code;
     json_get_bool(document, "changed", &changed);
     json_get_i64(document, "rules", &rules);
-    printf("%s: %.*s, %lld rules\n", changed ? "activated" : "unchanged", SLICE_ARG(json_get_text(document, "policy_revision")), (long long)rules);
+    printf("%s: %.*s, %lld rules\n", changed ? "activated" : "unchanged", SLICE_ARG(json_get_text(document, "policy_revision")),
+           (long long)rules);
     return COMMAND_OK;
 }
 

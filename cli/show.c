@@ -75,7 +75,9 @@ static const char *decision_colour(const struct command *command, struct slice d
 {
     if (!command->colour)
         return "";
-    return slice_equal(decision, SLICE("approve")) ? "\033[32m" : slice_equal(decision, SLICE("deny")) ? "\033[31m" : "\033[33m";
+    return slice_equal(decision, SLICE("approve")) ? "\033[32m"
+           : slice_equal(decision, SLICE("deny"))  ? "\033[31m"
+                                                   : "\033[33m";
 }
 
 static void show_line(const char *name, struct slice value)

@@ -16,8 +16,8 @@ struct activation {
     pthread_cond_t wake;
     bool stopping, signalled;
     struct policy_bundle *active;
-    uint64_t epoch;         /* of `active` and `vms` */
-    struct policy_vm **vms; /* one a worker; NULL once taken */
+    uint64_t epoch;              /* of `active` and `vms` */
+    struct policy_vm **vms;      /* one a worker; NULL once taken */
     struct policy_vm **incoming; /* those of the bundle whose entry is on its way; NULL outside of an activation */
 };
 
@@ -141,9 +141,11 @@ static enum status activation_commit_event(struct activation *activation, struct
         return error_set(error, STATUS_NO_MEMORY, "", "out of memory");
     commit.txn.entry_count = 1;
     commit.txn.done = activation_committed;
-    commit.txn.entries[0] = (struct ledger_entry){
-        .type = RECORD_POLICY_ACTIVATED, .tenant = RECORD_TENANT_DEFAULT, .as_of = ledger_sequenced(activation->options.ledger),
-        .body = buf_slice(&body), .event = event};
+    commit.txn.entries[0] = (struct ledger_entry){.type = RECORD_POLICY_ACTIVATED,
+                                                  .tenant = RECORD_TENANT_DEFAULT,
+                                                  .as_of = ledger_sequenced(activation->options.ledger),
+                                                  .body = buf_slice(&body),
+                                                  .event = event};
     /* The bundle is kept under the hash of its bytes, so that an old decision can be replayed with its own policy. */
     commit.txn.blob_count = 1;
     commit.txn.blobs[0].bytes = bytes;
@@ -157,12 +159,14 @@ static enum status activation_commit_event(struct activation *activation, struct
 
 static struct slice activation_summary(struct arena *arena, struct policy_bundle *old, struct policy_bundle *fresh)
 {
-    return arena_printf(arena, "%zu rules, before %zu", policy_bundle_rule_count(fresh), old ? policy_bundle_rule_count(old) : 0);
+    return arena_printf(arena, "%zu rules, before %zu", policy_bundle_rule_count(fresh),
+                        old ? policy_bundle_rule_count(old) : 0);
 }
 
 /* ---- one activation ---- */
 
-/* From the moment the entry is sequenced workers need the new vms, so they are there before it; its index, and so the epoch, is known only after it. */
+/* From the moment the entry is sequenced workers need the new vms, so they are there before it; its index, and so the epoch, is
+ * known only after it. */
 static void activation_announce(struct activation *activation, struct policy_vm **vms)
 {
     pthread_mutex_lock(&activation->mutex);
@@ -170,7 +174,8 @@ static void activation_announce(struct activation *activation, struct policy_vm 
     pthread_mutex_unlock(&activation->mutex);
 }
 
-static void activation_publish(struct activation *activation, struct policy_bundle *bundle, struct policy_vm **vms, uint64_t epoch)
+static void activation_publish(struct activation *activation, struct policy_bundle *bundle, struct policy_vm **vms,
+                               uint64_t epoch)
 {
     struct policy_bundle *old_bundle;
     struct policy_vm **old_vms;
@@ -187,7 +192,8 @@ static void activation_publish(struct activation *activation, struct policy_bund
     policy_bundle_release(old_bundle);
 }
 
-static enum status activation_build_vms(struct activation *activation, struct policy_bundle *bundle, struct policy_vm ***out, struct error *error)
+static enum status activation_build_vms(struct activation *activation, struct policy_bundle *bundle, struct policy_vm ***out,
+                                        struct error *error)
 {
     size_t count = activation->options.workers;
     struct policy_vm **vms = calloc(count, sizeof(struct policy_vm *));
@@ -202,8 +208,8 @@ static enum status activation_build_vms(struct activation *activation, struct po
     return status;
 }
 
-static enum status activation_record(struct activation *activation, struct policy_bundle *bundle, const char *by, uint64_t *index,
-                                     struct error *error)
+static enum status activation_record(struct activation *activation, struct policy_bundle *bundle, const char *by,
+                                     uint64_t *index, struct error *error)
 {
     struct arena arena;
     struct event event = {.type = RECORD_POLICY_ACTIVATED, .by = slice_from_str(by)};
@@ -218,7 +224,8 @@ static enum status activation_record(struct activation *activation, struct polic
     return status;
 }
 
-static bool activation_is_recorded(struct activation *activation, struct policy_bundle *bundle, struct activation_outcome *outcome)
+static bool activation_is_recorded(struct activation *activation, struct policy_bundle *bundle,
+                                   struct activation_outcome *outcome)
 {
     struct arena arena;
     struct slice revision;
@@ -239,7 +246,8 @@ static void activation_load(struct activation *activation, const char *by, struc
     uint64_t epoch;
     bool recorded;
 
-    outcome->status = policy_bundle_load(activation->options.folder, &policy_limits_default, &bundle, &outcome->report, &outcome->error);
+    outcome->status =
+        policy_bundle_load(activation->options.folder, &policy_limits_default, &bundle, &outcome->report, &outcome->error);
     if (outcome->status != STATUS_OK)
         return;
     recorded = activation_is_recorded(activation, bundle, outcome);
@@ -271,11 +279,14 @@ static void activation_log(struct activation *activation, const struct activatio
     const struct log *log = activation->options.log;
 
     if (outcome->status != STATUS_OK)
-        log_event(log, LOG_ERROR, "policies not loaded; the active ones stay", LOG_S("where", outcome->error.where), LOG_S("error", outcome->error.message));
+        log_event(log, LOG_ERROR, "policies not loaded; the active ones stay", LOG_S("where", outcome->error.where),
+                  LOG_S("error", outcome->error.message));
     else if (outcome->changed)
-        log_event(log, LOG_INFO, "policies activated", LOG_S("revision", outcome->revision), LOG_N("rules", (int64_t)outcome->rule_count));
+        log_event(log, LOG_INFO, "policies activated", LOG_S("revision", outcome->revision),
+                  LOG_N("rules", (int64_t)outcome->rule_count));
     else
-        log_event(log, LOG_INFO, "policies unchanged", LOG_S("revision", outcome->revision), LOG_N("rules", (int64_t)outcome->rule_count));
+        log_event(log, LOG_INFO, "policies unchanged", LOG_S("revision", outcome->revision),
+                  LOG_N("rules", (int64_t)outcome->rule_count));
 }
 
 void activation_run(struct activation *activation, struct activation_request *request)

@@ -1,10 +1,11 @@
 /*
- * Putting policy bundles in force, atomically and without stopping anybody: a bundle is loaded and checked beside the active one, a vm of it is built for
- * every worker, and then one ledger entry (policy.activated) makes it the active one. Workers notice by the policy epoch and take their vm; what was
- * decided under the old bundle and not committed yet is refused by the sequencer and decided again. A bundle that is broken changes nothing.
+ * Putting policy bundles in force, atomically and without stopping anybody: a bundle is loaded and checked beside the active
+ * one, a vm of it is built for every worker, and then one ledger entry (policy.activated) makes it the active one. Workers
+ * notice by the policy epoch and take their vm; what was decided under the old bundle and not committed yet is refused by the
+ * sequencer and decided again. A bundle that is broken changes nothing.
  *
- * Threads: activation_take is for workers; activation_run for one loader thread (or the main thread, before workers run). Requests go through
- * activation_request, from any thread.
+ * Threads: activation_take is for workers; activation_run for one loader thread (or the main thread, before workers run).
+ * Requests go through activation_request, from any thread.
  */
 #ifndef EDICT_ENGINE_ACTIVATION_H
 #define EDICT_ENGINE_ACTIVATION_H
@@ -24,7 +25,8 @@ struct activation_options {
     const struct log *log;
 };
 
-enum status activation_new(const struct activation_options *options, struct activation **out, struct error *error) EDICT_MUST_USE;
+enum status activation_new(const struct activation_options *options, struct activation **out,
+                           struct error *error) EDICT_MUST_USE;
 void activation_delete(struct activation *activation); /* after activation_stop, and after the workers; NULL accepted */
 enum status activation_start(struct activation *activation, struct error *error) EDICT_MUST_USE; /* the loader thread */
 void activation_stop(struct activation *activation);
@@ -33,11 +35,11 @@ void activation_stop(struct activation *activation);
 struct activation_outcome {
     enum status status;
     struct error error;
-    bool changed;           /* false: the folder holds what is active already */
-    char revision[80];      /* active afterwards */
+    bool changed;      /* false: the folder holds what is active already */
+    char revision[80]; /* active afterwards */
     char previous[80];
     size_t rule_count;
-    uint64_t ledger_index;  /* of the entry, when changed */
+    uint64_t ledger_index; /* of the entry, when changed */
     struct policy_report report;
 };
 

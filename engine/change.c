@@ -49,12 +49,16 @@ static bool change_fill_entry(struct change *change, size_t position)
 
     buf_create(&body, change->arena);
     event_write_body(&body, change->arena, event);
-    *entry = (struct ledger_entry){
-        .type = event->type, .tenant = RECORD_TENANT_DEFAULT, .as_of = change->basis.as_of, .body = buf_slice(&body), .event = event};
+    *entry = (struct ledger_entry){.type = event->type,
+                                   .tenant = RECORD_TENANT_DEFAULT,
+                                   .as_of = change->basis.as_of,
+                                   .body = buf_slice(&body),
+                                   .event = event};
     if (agent.size > 0)
         entry->terms[entry->term_count++] = (struct ledger_term){.kind = LEDGER_TERM_AGENT, .value = agent};
     if (change->escalation_id.size > 0)
-        entry->terms[entry->term_count++] = (struct ledger_term){.kind = LEDGER_TERM_ESCALATION, .value = change->escalation_id};
+        entry->terms[entry->term_count++] =
+            (struct ledger_term){.kind = LEDGER_TERM_ESCALATION, .value = change->escalation_id};
     return !body.failed && body.size + RECORD_HEADER_MAX <= RECORD_BYTES_MAX;
 }
 
@@ -65,7 +69,8 @@ void change_begin(struct change *change)
     if (change->basis.as_of == 0)
         change->basis.as_of = ledger_sequenced(change->ledger);
     change->basis.event = &change->events[0];
-    change->txn = (struct ledger_txn){.entry_count = change->event_count, .preconditions = &change->basis, .done = change_returned};
+    change->txn =
+        (struct ledger_txn){.entry_count = change->event_count, .preconditions = &change->basis, .done = change_returned};
     for (size_t i = 0; i < change->event_count; i++)
         filled = change_fill_entry(change, i) && filled;
     if (filled && ledger_submit(change->ledger, &change->txn) == STATUS_OK)

@@ -1,6 +1,7 @@
 /*
- * State changes that are not decisions: an agent's manifest, usage, an outcome, the resolution of an escalation, expiries. A change is one transaction
- * of one to four events with one precondition. Like a decision it begins on a worker's thread and comes back to it when it is durable.
+ * State changes that are not decisions: an agent's manifest, usage, an outcome, the resolution of an escalation, expiries. A
+ * change is one transaction of one to four events with one precondition. Like a decision it begins on a worker's thread and
+ * comes back to it when it is durable.
  */
 #ifndef EDICT_ENGINE_CHANGE_H
 #define EDICT_ENGINE_CHANGE_H

@@ -71,8 +71,8 @@ static enum status decide_restore_action(struct decide_call *call)
 
     if (call->request.escalation_id.size == 0 || call->request.operation.size > 0)
         return STATUS_OK;
-    status = state_escalation_request(call->decider->state, call->arena, call->request.escalation_id, call->request.agent_identity,
-                                      &stored, &call->error);
+    status = state_escalation_request(call->decider->state, call->arena, call->request.escalation_id,
+                                      call->request.agent_identity, &stored, &call->error);
     if (status != STATUS_OK)
         return status;
     stored.escalation_id = call->request.escalation_id;
@@ -191,7 +191,8 @@ static enum status decide_write_body(struct decide_call *call, struct slice *bod
     if (out.failed)
         return error_set(&call->error, STATUS_NO_MEMORY, "", "the record needs more memory than one call may use");
     if (out.size + RECORD_HEADER_MAX > RECORD_BYTES_MAX)
-        return error_set(&call->error, STATUS_TOO_LARGE, "/context", "the decision's record would be %zu bytes; at most %d fit. Send a smaller context",
+        return error_set(&call->error, STATUS_TOO_LARGE, "/context",
+                         "the decision's record would be %zu bytes; at most %d fit. Send a smaller context",
                          out.size + RECORD_HEADER_MAX, RECORD_BYTES_MAX);
     return STATUS_OK;
 }
@@ -214,7 +215,8 @@ static enum status decide_prepare(struct decide_call *call)
         return error_set(&call->error, STATUS_NO_MEMORY, "", "the decision needs more memory than one call may use");
     status = decide_new_id(call, id);
     *txn = (struct ledger_txn){.entry_count = 1, .preconditions = &call->basis, .done = decide_returned};
-    *entry = (struct ledger_entry){.type = RECORD_DECISION, .tenant = RECORD_TENANT_DEFAULT, .as_of = call->basis.as_of, .event = &call->decision};
+    *entry = (struct ledger_entry){
+        .type = RECORD_DECISION, .tenant = RECORD_TENANT_DEFAULT, .as_of = call->basis.as_of, .event = &call->decision};
     if (status == STATUS_OK)
         status = decide_write_body(call, &entry->body);
     decide_add_blobs(call);
@@ -255,12 +257,14 @@ static void decide_attempt(struct decide_call *call)
 
 /* ---- after the commit ---- */
 
-static enum status decide_load_blob(void *context, const struct digest *hash, struct arena *arena, struct slice *bytes, struct error *error)
+static enum status decide_load_blob(void *context, const struct digest *hash, struct arena *arena, struct slice *bytes,
+                                    struct error *error)
 {
     return ledger_blob_read(context, hash, arena, bytes, error);
 }
 
-enum status decide_read_record(struct ledger *ledger, uint64_t index, struct slice record, struct arena *arena, struct decision *out, struct error *error)
+enum status decide_read_record(struct ledger *ledger, uint64_t index, struct slice record, struct arena *arena,
+                               struct decision *out, struct error *error)
 {
     const struct decision_loader loader = {.load = decide_load_blob, .context = ledger};
     struct record_header header;
@@ -301,7 +305,8 @@ static void decide_sequenced(struct decide_call *call)
     if (decision->effects.escalation == DECISION_ESCALATION_OPEN) {
         decision->escalation_id = arena_printf(call->arena, "ESC-%llu", (unsigned long long)entry->number);
         if (!decision->escalation_id.data) {
-            decide_fail(call, STATUS_NO_MEMORY, "", "the decision was recorded, but its answer needs more memory than one call may use");
+            decide_fail(call, STATUS_NO_MEMORY, "",
+                        "the decision was recorded, but its answer needs more memory than one call may use");
             return;
         }
     }
@@ -311,7 +316,8 @@ static void decide_sequenced(struct decide_call *call)
 static void decide_again(struct decide_call *call)
 {
     if (call->attempts >= DECIDE_ATTEMPTS_MAX + DECIDE_CONTENDED_MAX)
-        decide_fail(call, STATUS_UNAVAILABLE, "", "the policy or the agent's manifest keeps changing; nothing was decided. Try again");
+        decide_fail(call, STATUS_UNAVAILABLE, "",
+                    "the policy or the agent's manifest keeps changing; nothing was decided. Try again");
     else
         decide_attempt(call);
 }
@@ -320,7 +326,8 @@ static void decide_too_many_pending(struct decide_call *call)
 {
     call->too_many = true;
     error_set(&call->error, STATUS_TOO_LARGE, "/agent_identity",
-              "the agent already has %d pending escalations; wait for some to be resolved, or cancel them", STATE_PENDING_PER_AGENT_MAX);
+              "the agent already has %d pending escalations; wait for some to be resolved, or cancel them",
+              STATE_PENDING_PER_AGENT_MAX);
     decide_fail_as_set(call);
 }
 
@@ -334,7 +341,8 @@ static void decide_settle(struct decide_call *call)
         decide_repeat(call);
         break;
     case LEDGER_MISMATCH:
-        decide_fail(call, STATUS_CONFLICT, "/idempotency_key", "this idempotency key was used for another request within the last 24 hours");
+        decide_fail(call, STATUS_CONFLICT, "/idempotency_key",
+                    "this idempotency key was used for another request within the last 24 hours");
         break;
     case LEDGER_LIMIT:
         if (slice_equal_str(call->txn.detail, "pending"))
@@ -347,7 +355,8 @@ static void decide_settle(struct decide_call *call)
         break;
     case LEDGER_FENCED:
     case LEDGER_UNKNOWN:
-        decide_fail(call, STATUS_UNAVAILABLE, "", "the ledger has stopped; whether this decision was recorded is unknown. Do not act on it");
+        decide_fail(call, STATUS_UNAVAILABLE, "",
+                    "the ledger has stopped; whether this decision was recorded is unknown. Do not act on it");
         break;
     }
 }
@@ -362,7 +371,8 @@ static void decide_continue(struct work *work)
 
 /* ---- the start ---- */
 
-/* True when the key was used before and its decision is durable already: the answer needs no evaluation. Else the sequencer has the last word. */
+/* True when the key was used before and its decision is durable already: the answer needs no evaluation. Else the sequencer has
+ * the last word. */
 static bool decide_answer_repeated(struct decide_call *call)
 {
     uint64_t index = 0;

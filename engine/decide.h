@@ -1,10 +1,12 @@
 /*
- * THE pipeline: from a validated request to a durable decision. REST, JSON-RPC, MCP, offline evaluation, policy tests and replay all come through here.
+ * THE pipeline: from a validated request to a durable decision. REST, JSON-RPC, MCP, offline evaluation, policy tests and
+ * replay all come through here.
  *
- *     facts_gather -> policy_evaluate -> built-in rules -> grants -> effects -> decision_compose -> ledger_submit -> answered when durable
+ *     facts_gather -> policy_evaluate -> built-in rules -> grants -> effects -> decision_compose -> ledger_submit -> answered
+ * when durable
  *
- * A decider belongs to one worker thread, and decide_begin is called there; while the transaction is the ledger's the thread does other work, and its
- * completion comes back through `post`. No HTTP, Lua or RocksDB type appears here.
+ * A decider belongs to one worker thread, and decide_begin is called there; while the transaction is the ledger's the thread
+ * does other work, and its completion comes back through `post`. No HTTP, Lua or RocksDB type appears here.
  */
 #ifndef EDICT_ENGINE_DECIDE_H
 #define EDICT_ENGINE_DECIDE_H
@@ -19,10 +21,10 @@
 
 /* Bounds that users meet; documented in docs/limits.md. */
 enum {
-    DECIDE_ATTEMPTS_MAX = 3,      /* evaluations of one request before edict.contended */
-    DECIDE_CONTENDED_MAX = 8,     /* further attempts to record that; then 503 */
-    DECIDE_DRY_RUNS_PER_S = 50,   /* of one agent on one worker; bursts of twice as many */
-    DECIDE_DRY_RUN_SLOTS = 1024   /* agents share a slot by hash */
+    DECIDE_ATTEMPTS_MAX = 3,    /* evaluations of one request before edict.contended */
+    DECIDE_CONTENDED_MAX = 8,   /* further attempts to record that; then 503 */
+    DECIDE_DRY_RUNS_PER_S = 50, /* of one agent on one worker; bursts of twice as many */
+    DECIDE_DRY_RUN_SLOTS = 1024 /* agents share a slot by hash */
 };
 
 /* Where the time of a decision goes; nanoseconds. */
@@ -65,8 +67,8 @@ enum decide_result {
 };
 
 /*
- * One decision in progress. Fill the first part (zero the rest), then decide_begin. Lives, with its arena, until `finished` is called,
- * on the worker's thread, maybe before decide_begin returns.
+ * One decision in progress. Fill the first part (zero the rest), then decide_begin. Lives, with its arena, until `finished` is
+ * called, on the worker's thread, maybe before decide_begin returns.
  */
 struct decide_call {
     struct decider *decider;
@@ -77,7 +79,8 @@ struct decide_call {
     void *user;
 
     enum decide_result result;
-    struct error error; /* FAILED: INVALID, NOT_FOUND, CONFLICT (key reused with another body), TOO_LARGE (pending: 429), UNAVAILABLE, … */
+    struct error error; /* FAILED: INVALID, NOT_FOUND, CONFLICT (key reused with another body), TOO_LARGE (pending: 429),
+                           UNAVAILABLE, … */
     bool too_many;      /* FAILED: the agent is over a rate or a count; 429 */
     struct decision decision;
     struct policy_trace policy_trace;
@@ -93,9 +96,10 @@ struct decide_call {
 void decide_begin(struct decide_call *call);
 
 /* A decision from the bytes of its durable record, which must outlive `out`. */
-enum status decide_read_record(struct ledger *ledger, uint64_t index, struct slice record, struct arena *arena, struct decision *out, struct error *error)
-    EDICT_MUST_USE;
+enum status decide_read_record(struct ledger *ledger, uint64_t index, struct slice record, struct arena *arena,
+                               struct decision *out, struct error *error) EDICT_MUST_USE;
 /* A decision that is already in the ledger, from its durable record. NOT_FOUND. Any thread. */
-enum status decide_load(struct ledger *ledger, uint64_t index, struct arena *arena, struct decision *out, struct error *error) EDICT_MUST_USE;
+enum status decide_load(struct ledger *ledger, uint64_t index, struct arena *arena, struct decision *out,
+                        struct error *error) EDICT_MUST_USE;
 
 #endif

@@ -15,8 +15,9 @@ static bool verdict_rules_has(const struct verdict *verdict, const char *name)
 
 static bool add_unknown_agent(struct arena *arena, struct decision *decision)
 {
-    struct slice reason = arena_printf(arena, "Agent \"%.*s\" has no manifest here, so its namespace, quotas and budget are unknown",
-                                       SLICE_ARG(decision->facts.agent_id));
+    struct slice reason =
+        arena_printf(arena, "Agent \"%.*s\" has no manifest here, so its namespace, quotas and budget are unknown",
+                     SLICE_ARG(decision->facts.agent_id));
 
     return reason.data && verdict_add(arena, &decision->verdict, "edict.unknown-agent", TIER_ESCALATE, reason,
                                       SLICE("An administrator can register the agent with: edict agents set FILE"));
@@ -59,16 +60,16 @@ bool verdict_rules_add(struct arena *arena, struct decision *decision)
     if (decision->request.plain_language &&
         !verdict_add(arena, &decision->verdict, "edict.plain-language", TIER_ESCALATE,
                      SLICE("The operation is in plain language, which no rule may decide on"),
-                     SLICE("Send the request in structured form: an operation such as \"delete\" and its context. Nothing was escalated.")))
+                     SLICE("Send the request in structured form: an operation such as \"delete\" and its context. Nothing was "
+                           "escalated.")))
         return false;
     if (decision->inputs.contended &&
         !verdict_add(arena, &decision->verdict, "edict.contended", TIER_ESCALATE,
                      SLICE("The facts behind this decision changed each time it was about to be recorded"),
                      SLICE("Send the request again. Nothing was escalated.")))
         return false;
-    if (decision->inputs.ask_human &&
-        !verdict_add(arena, &decision->verdict, "edict.asked-for-human", TIER_ESCALATE, SLICE("The agent asked for a human to decide"),
-                     (struct slice){0}))
+    if (decision->inputs.ask_human && !verdict_add(arena, &decision->verdict, "edict.asked-for-human", TIER_ESCALATE,
+                                                   SLICE("The agent asked for a human to decide"), (struct slice){0}))
         return false;
     if (!facts->known && !add_unknown_agent(arena, decision))
         return false;
@@ -81,8 +82,8 @@ static bool policy_is_skipped(const struct decision *decision)
     return decision->request.plain_language || decision->inputs.contended;
 }
 
-enum status verdict_rules_evaluate(struct policy_vm *vm, struct arena *arena, struct decision *decision, struct policy_trace *trace,
-                                   struct error *error)
+enum status verdict_rules_evaluate(struct policy_vm *vm, struct arena *arena, struct decision *decision,
+                                   struct policy_trace *trace, struct error *error)
 {
     enum status status = STATUS_OK;
 
@@ -147,7 +148,8 @@ static bool grant_covers_all(const struct facts_grant *grant, const struct verdi
     return !verdict->undecided || grant_covers(grant, SLICE("edict.undecided"));
 }
 
-/* What no approval of a reviewer can replace: the money has to be there (an approval may have raised the limit), and the request has to be one that rules saw. */
+/* What no approval of a reviewer can replace: the money has to be there (an approval may have raised the limit), and the
+ * request has to be one that rules saw. */
 static bool grant_is_ruled_out(const struct decision *decision)
 {
     if (decision->verdict.tier != TIER_ESCALATE || policy_is_skipped(decision))
@@ -174,7 +176,8 @@ const struct facts_grant *verdict_rules_grant(const struct decision *decision)
     return best;
 }
 
-static void conclude_approval(struct decision *decision, const struct facts_grant *grant, int64_t reservation_ttl_ms, bool records)
+static void conclude_approval(struct decision *decision, const struct facts_grant *grant, int64_t reservation_ttl_ms,
+                              bool records)
 {
     decision->outcome = DECISION_APPROVE;
     if (grant) {
@@ -204,7 +207,8 @@ static bool conclude_escalation(struct arena *arena, struct decision *decision, 
     return verdict_rules_covers(arena, &decision->verdict, &effects->covers, &effects->cover_count);
 }
 
-bool verdict_rules_conclude(struct arena *arena, struct decision *decision, int64_t reservation_ttl_ms, int64_t escalation_ttl_ms, bool records)
+bool verdict_rules_conclude(struct arena *arena, struct decision *decision, int64_t reservation_ttl_ms,
+                            int64_t escalation_ttl_ms, bool records)
 {
     const struct facts_grant *grant = verdict_rules_grant(decision);
 

@@ -53,7 +53,8 @@ static enum status load_head(struct ledger *ledger, struct error *error)
     if (status == STATUS_OK) {
         merkle_root(&ledger->merkle, &ledger->root);
         if (!digest_equal(&ledger->root, &stored))
-            status = error_set(error, STATUS_CORRUPT, "", "the entries do not have the root hash that was recorded with them; restore a backup");
+            status = error_set(error, STATUS_CORRUPT, "",
+                               "the entries do not have the root hash that was recorded with them; restore a backup");
     }
     arena_destroy(&arena);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
@@ -83,7 +84,8 @@ static enum status write_first_entry(struct ledger *ledger, struct error *error)
     event.created = (struct event_created){.store_id = slice_from(hex, 32), .format = 1};
     buf_create(&body, &arena);
     event_write_body(&body, &arena, &event);
-    txn.entries[0] = (struct ledger_entry){.type = RECORD_STORE_CREATED, .tenant = RECORD_TENANT_DEFAULT, .body = buf_slice(&body), .event = &event};
+    txn.entries[0] = (struct ledger_entry){
+        .type = RECORD_STORE_CREATED, .tenant = RECORD_TENANT_DEFAULT, .body = buf_slice(&body), .event = &event};
     status = ledger_submit(ledger, &txn);
     sequencer_run_pending(ledger);
     arena_destroy(&arena);
@@ -214,7 +216,8 @@ enum status ledger_read(struct ledger *ledger, uint64_t index, struct arena *are
     return store_get(ledger->store, STORE_ENTRIES, slice_from(key, sizeof key), arena, record, error);
 }
 
-enum status ledger_blob_read(struct ledger *ledger, const struct digest *hash, struct arena *arena, struct slice *bytes, struct error *error)
+enum status ledger_blob_read(struct ledger *ledger, const struct digest *hash, struct arena *arena, struct slice *bytes,
+                             struct error *error)
 {
     return store_get(ledger->store, STORE_BLOBS, slice_from(hash->bytes, DIGEST_SIZE), arena, bytes, error);
 }
@@ -257,7 +260,8 @@ static bool each_row(void *context, const struct store_visit *row)
     return each->status == STATUS_OK;
 }
 
-enum status ledger_each(struct store *store, uint64_t from, uint64_t to, ledger_visit_f visit, void *context, struct error *error)
+enum status ledger_each(struct store *store, uint64_t from, uint64_t to, ledger_visit_f visit, void *context,
+                        struct error *error)
 {
     struct each each = {.visit = visit, .context = context, .error = error, .expected = from};
     unsigned char first[8], last[8];
@@ -265,8 +269,8 @@ enum status ledger_each(struct store *store, uint64_t from, uint64_t to, ledger_
 
     index_key(from, first);
     index_key(to, last);
-    status = store->ops->scan(store, STORE_ENTRIES, slice_from(first, 8), to == UINT64_MAX ? (struct slice){0} : slice_from(last, 8), false, each_row, &each,
-                              error);
+    status = store->ops->scan(store, STORE_ENTRIES, slice_from(first, 8),
+                              to == UINT64_MAX ? (struct slice){0} : slice_from(last, 8), false, each_row, &each, error);
     return status == STATUS_OK ? each.status : status;
 }
 

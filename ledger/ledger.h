@@ -1,8 +1,10 @@
 /*
- * Durable truth: an append-only log of records with dense indices from 0, written by one sequencer thread in groups, one synced batch a group, together
- * with everything that follows from them. Nothing here knows what a record means: a fold, given by the owner, checks preconditions and keeps the projections.
+ * Durable truth: an append-only log of records with dense indices from 0, written by one sequencer thread in groups, one synced
+ * batch a group, together with everything that follows from them. Nothing here knows what a record means: a fold, given by the
+ * owner, checks preconditions and keeps the projections.
  *
- * Group commit: while one batch is being synced the next group gathers; the size of a group comes from the previous sync, not from a timer.
+ * Group commit: while one batch is being synced the next group gathers; the size of a group comes from the previous sync, not
+ * from a timer.
  */
 #ifndef EDICT_LEDGER_LEDGER_H
 #define EDICT_LEDGER_LEDGER_H
@@ -16,7 +18,7 @@
 
 enum {
     LEDGER_TXN_ENTRIES_MAX = 4,
-    LEDGER_TERMS_MAX = 24,      /* query terms of one entry; further rules of a decision are not indexed */
+    LEDGER_TERMS_MAX = 24, /* query terms of one entry; further rules of a decision are not indexed */
     LEDGER_GROUP_ENTRIES_MAX = 1024,
     LEDGER_NUMBER_NONE = 0
 };
@@ -26,7 +28,8 @@ enum ledger_result {
     LEDGER_OK,
     LEDGER_PRECONDITION, /* what it was based on has changed: gather facts again */
     LEDGER_LIMIT,        /* a counter would pass its limit */
-    LEDGER_DUPLICATE,    /* the idempotency key is taken; `duplicate_index` names the entry that took it, durable by the time of `done` */
+    LEDGER_DUPLICATE,    /* the idempotency key is taken; `duplicate_index` names the entry that took it, durable by the time of
+                            `done` */
     LEDGER_MISMATCH,     /* the key is taken by another body */
     LEDGER_FENCED,       /* this writer has been replaced */
     LEDGER_UNKNOWN       /* the store failed: the outcome is unknown and the process must stop */
@@ -37,14 +40,21 @@ struct ledger_term {
     char kind; /* LEDGER_TERM_* */
     struct slice value;
 };
-enum { LEDGER_TERM_AGENT = 'a', LEDGER_TERM_TIER = 't', LEDGER_TERM_OPERATION = 'o', LEDGER_TERM_RULE = 'r', LEDGER_TERM_ESCALATION = 'e', LEDGER_TERM_TYPE = 'y' };
+enum {
+    LEDGER_TERM_AGENT = 'a',
+    LEDGER_TERM_TIER = 't',
+    LEDGER_TERM_OPERATION = 'o',
+    LEDGER_TERM_RULE = 'r',
+    LEDGER_TERM_ESCALATION = 'e',
+    LEDGER_TERM_TYPE = 'y'
+};
 
 struct ledger_entry {
     enum record_type type;
     struct slice tenant;
     uint64_t as_of;
     struct slice body;
-    const void *event;  /* the typed form of the body, for the fold; the fold decodes the body itself when NULL */
+    const void *event;       /* the typed form of the body, for the fold; the fold decodes the body itself when NULL */
     const unsigned char *id; /* 16 bytes under which the entry can be looked up, or NULL */
     struct ledger_term terms[LEDGER_TERMS_MAX]; /* LEDGER_TERM_TYPE is added by the ledger */
     size_t term_count;
@@ -62,7 +72,8 @@ struct ledger_blob {
 enum { LEDGER_BLOBS_MAX = 4 };
 
 /*
- * One all-or-nothing change. Belongs to the ledger from submit until `done`; its memory, and all that it points to, must live that long.
+ * One all-or-nothing change. Belongs to the ledger from submit until `done`; its memory, and all that it points to, must live
+ * that long.
  */
 struct ledger_txn {
     struct inbox_item link;
@@ -73,15 +84,17 @@ struct ledger_txn {
     const void *preconditions; /* the fold's own; may be NULL */
     enum ledger_result result;
     uint64_t duplicate_index;
-    struct slice detail;       /* static text about a result that is not OK; may be empty */
-    /* Called once by the sequencer thread, when the result is known and, if OK or DUPLICATE, durable. Must not block: it posts to a worker. */
+    struct slice detail; /* static text about a result that is not OK; may be empty */
+    /* Called once by the sequencer thread, when the result is known and, if OK or DUPLICATE, durable. Must not block: it posts
+     * to a worker. */
     void (*done)(struct ledger_txn *txn);
 };
 
 /* The projections. All calls come from the sequencer thread, in order. */
 struct ledger_fold {
     void *context;
-    /* May this go in as entries index, index+1, … at `time_ms`? Sets entries' `number`s, txn->duplicate_index, txn->detail. Changes nothing when not LEDGER_OK. */
+    /* May this go in as entries index, index+1, … at `time_ms`? Sets entries' `number`s, txn->duplicate_index, txn->detail.
+     * Changes nothing when not LEDGER_OK. */
     enum ledger_result (*check)(void *context, struct ledger_txn *txn, uint64_t index, int64_t time_ms);
     /* Takes one stamped entry into the projections (in memory). */
     void (*apply)(void *context, const struct ledger_entry *entry);
@@ -92,8 +105,8 @@ struct ledger_fold {
 };
 
 struct ledger_options {
-    bool sync;             /* false: --durability async */
-    size_t queue_bytes;    /* submissions waiting at most; 0: 64 MiB */
+    bool sync;          /* false: --durability async */
+    size_t queue_bytes; /* submissions waiting at most; 0: 64 MiB */
     struct clock clock;
     const struct log *log;
     struct ledger_fold fold;
@@ -104,10 +117,13 @@ struct ledger_options {
 
 struct ledger;
 
-/* Reads the head of `store` (not owned), verifies the tail, and writes entry 0 (RECORD_STORE_CREATED) into an empty one. No thread is started yet. */
-enum status ledger_open(struct store *store, const struct ledger_options *options, struct ledger **out, struct error *error) EDICT_MUST_USE;
+/* Reads the head of `store` (not owned), verifies the tail, and writes entry 0 (RECORD_STORE_CREATED) into an empty one. No
+ * thread is started yet. */
+enum status ledger_open(struct store *store, const struct ledger_options *options, struct ledger **out,
+                        struct error *error) EDICT_MUST_USE;
 enum status ledger_start(struct ledger *ledger, struct error *error) EDICT_MUST_USE; /* starts the sequencer */
-/* Any thread. STATUS_UNAVAILABLE when the queue is full or the ledger is stopping; then the txn was not taken and `done` is not called. */
+/* Any thread. STATUS_UNAVAILABLE when the queue is full or the ledger is stopping; then the txn was not taken and `done` is not
+ * called. */
 enum status ledger_submit(struct ledger *ledger, struct ledger_txn *txn) EDICT_MUST_USE;
 /* Commits what is queued, then stops the thread. No submit may follow. */
 void ledger_stop(struct ledger *ledger);
@@ -118,13 +134,17 @@ uint64_t ledger_sequenced(const struct ledger *ledger);
 /* Entries that are durable. Any thread. */
 uint64_t ledger_durable(const struct ledger *ledger);
 /* The record bytes of a durable entry; STATUS_NOT_FOUND at or past the end. Any thread. */
-enum status ledger_read(struct ledger *ledger, uint64_t index, struct arena *arena, struct slice *record, struct error *error) EDICT_MUST_USE;
+enum status ledger_read(struct ledger *ledger, uint64_t index, struct arena *arena, struct slice *record,
+                        struct error *error) EDICT_MUST_USE;
 /* A value from STORE_BLOBS by its hash; NOT_FOUND. Any thread. */
-enum status ledger_blob_read(struct ledger *ledger, const struct digest *hash, struct arena *arena, struct slice *bytes, struct error *error) EDICT_MUST_USE;
-enum status ledger_find_id(struct ledger *ledger, const unsigned char id[16], uint64_t *index, struct error *error) EDICT_MUST_USE;
+enum status ledger_blob_read(struct ledger *ledger, const struct digest *hash, struct arena *arena, struct slice *bytes,
+                             struct error *error) EDICT_MUST_USE;
+enum status ledger_find_id(struct ledger *ledger, const unsigned char id[16], uint64_t *index,
+                           struct error *error) EDICT_MUST_USE;
 /* Every entry from `from` on, in order; `record` valid during the call. */
 typedef enum status (*ledger_visit_f)(void *context, uint64_t index, struct slice record, struct error *error);
-enum status ledger_each(struct store *store, uint64_t from, uint64_t to, ledger_visit_f visit, void *context, struct error *error) EDICT_MUST_USE;
+enum status ledger_each(struct store *store, uint64_t from, uint64_t to, ledger_visit_f visit, void *context,
+                        struct error *error) EDICT_MUST_USE;
 
 /* The store it was opened on. */
 struct store *ledger_store(const struct ledger *ledger);

@@ -3,7 +3,8 @@
 #include <assert.h>
 #include <openssl/evp.h>
 
-static void hasher_run(struct merkle_hasher *hasher, unsigned char prefix, const struct slice *parts, size_t count, struct digest *out)
+static void hasher_run(struct merkle_hasher *hasher, unsigned char prefix, const struct slice *parts, size_t count,
+                       struct digest *out)
 {
     int ok = EVP_DigestInit_ex2(hasher->context, hasher->sha256, NULL) && EVP_DigestUpdate(hasher->context, &prefix, 1);
 
@@ -108,7 +109,8 @@ void merkle_tile_key(unsigned level, uint64_t number, char key[MERKLE_TILE_KEY_S
 
 /* ---- restoring ---- */
 
-static enum status load_leaf(struct merkle *merkle, struct store *store, uint64_t index, struct arena *arena, struct digest *out, struct error *error)
+static enum status load_leaf(struct merkle *merkle, struct store *store, uint64_t index, struct arena *arena,
+                             struct digest *out, struct error *error)
 {
     unsigned char key[8];
     struct slice record;
@@ -123,16 +125,18 @@ static enum status load_leaf(struct merkle *merkle, struct store *store, uint64_
     return STATUS_OK;
 }
 
-static enum status load_tile_root(struct merkle *merkle, struct store *store, unsigned level, uint64_t number, struct arena *arena, struct digest *out,
-                                  struct error *error)
+static enum status load_tile_root(struct merkle *merkle, struct store *store, unsigned level, uint64_t number,
+                                  struct arena *arena, struct digest *out, struct error *error)
 {
     char key[MERKLE_TILE_KEY_SIZE];
     struct slice tile;
     struct digest hashes[MERKLE_TILE_HASHES];
 
     merkle_tile_key(level, number, key);
-    if (store_get(store, STORE_TILES, slice_from(key, sizeof key), arena, &tile, error) != STATUS_OK || tile.size != sizeof hashes)
-        return error_set(error, STATUS_CORRUPT, "", "tile %u/%llu of the tree is missing or damaged", level, (unsigned long long)number);
+    if (store_get(store, STORE_TILES, slice_from(key, sizeof key), arena, &tile, error) != STATUS_OK ||
+        tile.size != sizeof hashes)
+        return error_set(error, STATUS_CORRUPT, "", "tile %u/%llu of the tree is missing or damaged", level,
+                         (unsigned long long)number);
     memcpy(hashes, tile.data, sizeof hashes);
     tile_root(&merkle->hasher, hashes, out);
     return STATUS_OK;

@@ -1,6 +1,7 @@
 /*
- * The Merkle tree over the log's records: RFC 6962 hashing (leaf SHA-256(00 || record), node SHA-256(01 || left || right)), kept incrementally. Full
- * tiles of 256 hashes (C2SP tlog-tiles, height 8) are handed out as they fill; what is partial is rebuilt at open, so it needs no rows. One thread.
+ * The Merkle tree over the log's records: RFC 6962 hashing (leaf SHA-256(00 || record), node SHA-256(01 || left || right)),
+ * kept incrementally. Full tiles of 256 hashes (C2SP tlog-tiles, height 8) are handed out as they fill; what is partial is
+ * rebuilt at open, so it needs no rows. One thread.
  */
 #ifndef EDICT_LEDGER_MERKLE_H
 #define EDICT_LEDGER_MERKLE_H
@@ -21,8 +22,8 @@ struct merkle_hasher {
 struct merkle {
     uint64_t size;
     struct merkle_hasher hasher;
-    struct digest frontier[64];                                     /* of perfect subtrees, by bit of `size` */
-    struct digest partial[MERKLE_LEVELS][MERKLE_TILE_HASHES];       /* of the tile that is being filled, by level */
+    struct digest frontier[64];                               /* of perfect subtrees, by bit of `size` */
+    struct digest partial[MERKLE_LEVELS][MERKLE_TILE_HASHES]; /* of the tile that is being filled, by level */
     unsigned counts[MERKLE_LEVELS];
 };
 

@@ -101,7 +101,8 @@ static size_t write_row(struct postings *postings, size_t from, struct buf *valu
         add_leb128(value, postings->items[at].index - previous);
         previous = postings->items[at].index;
     }
-    store_put(batch, STORE_POSTINGS, slice_from(key, postings_key(first->kind, first->value, &first->index, key)), buf_slice(value));
+    store_put(batch, STORE_POSTINGS, slice_from(key, postings_key(first->kind, first->value, &first->index, key)),
+              buf_slice(value));
     return at;
 }
 

@@ -73,8 +73,8 @@ static enum status walk_load(struct walk *walk, uint64_t before, struct error *e
         to[walk->prefix_size + (size_t)i] = (char)(before >> (56 - 8 * i));
     walk->count = 0;
     walk->at_end = true;
-    return walk->store->ops->scan(walk->store, STORE_POSTINGS, slice_from(walk->prefix, walk->prefix_size), slice_from(to, walk->prefix_size + 8), true,
-                                  walk_take_row, walk, error);
+    return walk->store->ops->scan(walk->store, STORE_POSTINGS, slice_from(walk->prefix, walk->prefix_size),
+                                  slice_from(to, walk->prefix_size + 8), true, walk_take_row, walk, error);
 }
 
 /* The newest index below `before`; false at the end. */
@@ -101,7 +101,8 @@ static enum status walk_below(struct walk *walk, uint64_t before, uint64_t *inde
 }
 
 /* The newest index below `before` that is in all walks. Without terms it is every index. */
-static enum status next_match(struct walk *walks, size_t count, uint64_t before, uint64_t *index, bool *found, struct error *error)
+static enum status next_match(struct walk *walks, size_t count, uint64_t before, uint64_t *index, bool *found,
+                              struct error *error)
 {
     uint64_t candidate = before;
     size_t agreed = 0;
@@ -123,7 +124,8 @@ static enum status next_match(struct walk *walks, size_t count, uint64_t before,
     return status;
 }
 
-static enum status read_time(struct ledger *ledger, uint64_t index, struct arena *arena, int64_t *time_ms, struct slice *record, struct error *error)
+static enum status read_time(struct ledger *ledger, uint64_t index, struct arena *arena, int64_t *time_ms, struct slice *record,
+                             struct error *error)
 {
     struct record_header header;
     struct slice body;
@@ -161,7 +163,8 @@ static enum status find_time(struct ledger *ledger, int64_t time_ms, uint64_t *i
     return status;
 }
 
-static enum status visit_index(struct ledger *ledger, uint64_t index, ledger_visit_f visit, void *context, struct arena *arena, struct error *error)
+static enum status visit_index(struct ledger *ledger, uint64_t index, ledger_visit_f visit, void *context, struct arena *arena,
+                               struct error *error)
 {
     struct slice record;
     enum status status;
@@ -171,8 +174,8 @@ static enum status visit_index(struct ledger *ledger, uint64_t index, ledger_vis
     return status == STATUS_OK ? visit(context, index, record, error) : status;
 }
 
-static enum status run(struct ledger *ledger, const struct ledger_query *query, struct walk *walks, uint64_t from, uint64_t before, ledger_visit_f visit,
-                       void *context, uint64_t *next, struct error *error)
+static enum status run(struct ledger *ledger, const struct ledger_query *query, struct walk *walks, uint64_t from,
+                       uint64_t before, ledger_visit_f visit, void *context, uint64_t *next, struct error *error)
 {
     struct arena arena;
     size_t limit = query->limit < QUERY_LIMIT_MAX ? query->limit : QUERY_LIMIT_MAX, shown = 0;
@@ -197,7 +200,8 @@ static enum status run(struct ledger *ledger, const struct ledger_query *query, 
     return status;
 }
 
-enum status ledger_query(struct ledger *ledger, const struct ledger_query *query, ledger_visit_f visit, void *context, uint64_t *next, struct error *error)
+enum status ledger_query(struct ledger *ledger, const struct ledger_query *query, ledger_visit_f visit, void *context,
+                         uint64_t *next, struct error *error)
 {
     struct walk walks[8] = {{0}};
     uint64_t from = 0, to = ledger_durable(ledger);

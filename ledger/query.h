@@ -1,6 +1,6 @@
 /*
- * Finding entries again without scanning what does not match. Each group of the sequencer writes, for every term that occurs in it, one posting row:
- *     <kind byte> <value> 0x00 <u64be first index>  ->  LEB128 deltas of the indices that carry the term
+ * Finding entries again without scanning what does not match. Each group of the sequencer writes, for every term that occurs in
+ * it, one posting row: <kind byte> <value> 0x00 <u64be first index>  ->  LEB128 deltas of the indices that carry the term
  * Queries intersect the postings of their terms, newest first. Any thread; sees durable entries only.
  */
 #ifndef EDICT_LEDGER_QUERY_H
@@ -13,13 +13,13 @@ enum { QUERY_LIMIT_MAX = 1000 };
 struct ledger_query {
     struct ledger_term terms[8]; /* all must hold */
     size_t term_count;
-    int64_t since_ms, until_ms;  /* [since, until) by entry time; 0: open */
-    uint64_t before;             /* only indices below this; UINT64_MAX from the newest. The cursor. */
+    int64_t since_ms, until_ms; /* [since, until) by entry time; 0: open */
+    uint64_t before;            /* only indices below this; UINT64_MAX from the newest. The cursor. */
     size_t limit;
 };
 
 /* Newest first; `*next` is the cursor of the next page, or 0 when there is none. `visit` gets records that match. */
-enum status ledger_query(struct ledger *ledger, const struct ledger_query *query, ledger_visit_f visit, void *context, uint64_t *next, struct error *error)
-    EDICT_MUST_USE;
+enum status ledger_query(struct ledger *ledger, const struct ledger_query *query, ledger_visit_f visit, void *context,
+                         uint64_t *next, struct error *error) EDICT_MUST_USE;
 
 #endif

@@ -1,4 +1,5 @@
-/* The one writer: takes what has been submitted, checks, stamps and applies it in order, writes each group as one batch, and answers. */
+/* The one writer: takes what has been submitted, checks, stamps and applies it in order, writes each group as one batch, and
+ * answers. */
 #include "ledger/sequencer.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /*
- * The seam between the ledger and what keeps its bytes: ordered key-value families, atomic batches, durable on return. Two implementations:
- * RocksDB (store_rocksdb.c, the only file that includes rocksdb/c.h) and memory (store_memory.c). Batches are written by one thread at a time
- * (the sequencer); reads may come from any thread and see only what has been committed.
+ * The seam between the ledger and what keeps its bytes: ordered key-value families, atomic batches, durable on return. Two
+ * implementations: RocksDB (store_rocksdb.c, the only file that includes rocksdb/c.h) and memory (store_memory.c). Batches are
+ * written by one thread at a time (the sequencer); reads may come from any thread and see only what has been committed.
  */
 #ifndef EDICT_LEDGER_STORE_H
 #define EDICT_LEDGER_STORE_H
@@ -33,14 +33,15 @@ struct store_ops {
     /* Appends to the batch; copies. Failure is sticky and reported by commit. `value` is the concatenation of `count` parts. */
     void (*put)(struct store_batch *batch, enum store_family family, struct slice key, const struct slice *value, size_t count);
     void (*remove)(struct store_batch *batch, enum store_family family, struct slice key);
-    /* Writes everything or nothing. With `sync` it is on the disk on return. An error means that the outcome is UNKNOWN and the store is
-     * broken: every later commit fails. The batch is emptied either way. Sequencer thread. */
+    /* Writes everything or nothing. With `sync` it is on the disk on return. An error means that the outcome is UNKNOWN and the
+     * store is broken: every later commit fails. The batch is emptied either way. Sequencer thread. */
     enum status (*commit)(struct store *store, struct store_batch *batch, bool sync, struct error *error);
     /* STATUS_NOT_FOUND when absent. The value is copied to `arena`. */
-    enum status (*get)(struct store *store, enum store_family family, struct slice key, struct arena *arena, struct slice *value, struct error *error);
+    enum status (*get)(struct store *store, enum store_family family, struct slice key, struct arena *arena,
+                       struct slice *value, struct error *error);
     /* Keys in [from, to), ascending, or descending when `reverse`; an empty `to` means no upper bound. */
-    enum status (*scan)(struct store *store, enum store_family family, struct slice from, struct slice to, bool reverse, store_visit_f visit, void *context,
-                        struct error *error);
+    enum status (*scan)(struct store *store, enum store_family family, struct slice from, struct slice to, bool reverse,
+                        store_visit_f visit, void *context, struct error *error);
     struct store_batch *(*batch_new)(struct store *store);
     void (*batch_delete)(struct store_batch *batch);
     size_t (*batch_bytes)(const struct store_batch *batch);
@@ -63,8 +64,8 @@ static inline void store_put(struct store_batch *batch, enum store_family family
 {
     batch->ops->put(batch, family, key, &value, 1);
 }
-static inline enum status store_get(struct store *store, enum store_family family, struct slice key, struct arena *arena, struct slice *value,
-                                    struct error *error)
+static inline enum status store_get(struct store *store, enum store_family family, struct slice key, struct arena *arena,
+                                    struct slice *value, struct error *error)
 {
     return store->ops->get(store, family, key, arena, value, error);
 }

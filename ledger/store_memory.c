@@ -58,10 +58,12 @@ static void free_slice(struct slice s)
 
 /* ---- batches ---- */
 
-static void batch_add(struct store_batch *base, enum store_family family, bool removes, struct slice key, const struct slice *parts, size_t count)
+static void batch_add(struct store_batch *base, enum store_family family, bool removes, struct slice key,
+                      const struct slice *parts, size_t count)
 {
     struct memory_batch *batch = (struct memory_batch *)base;
-    struct memory_change change = {.family = family, .remove = removes, .key = copy_parts(&key, 1), .value = copy_parts(parts, count)};
+    struct memory_change change = {
+        .family = family, .remove = removes, .key = copy_parts(&key, 1), .value = copy_parts(parts, count)};
 
     if (batch->count == batch->capacity) {
         size_t capacity = batch->capacity ? batch->capacity * 2 : 64;
@@ -82,7 +84,8 @@ static void batch_add(struct store_batch *base, enum store_family family, bool r
     batch->changes[batch->count++] = change;
 }
 
-static void memory_put(struct store_batch *batch, enum store_family family, struct slice key, const struct slice *value, size_t count)
+static void memory_put(struct store_batch *batch, enum store_family family, struct slice key, const struct slice *value,
+                       size_t count)
 {
     batch_add(batch, family, false, key, value, count);
 }
@@ -225,7 +228,8 @@ static enum status memory_commit(struct store *base, struct store_batch *base_ba
     return ok ? STATUS_OK : error_set(error, STATUS_NO_MEMORY, "", "out of memory");
 }
 
-static enum status memory_get(struct store *base, enum store_family family, struct slice key, struct arena *arena, struct slice *value, struct error *error)
+static enum status memory_get(struct store *base, enum store_family family, struct slice key, struct arena *arena,
+                              struct slice *value, struct error *error)
 {
     struct memory_store *store = (struct memory_store *)base;
     struct memory_family *rows = &store->families[family];
@@ -239,11 +243,12 @@ static enum status memory_get(struct store *base, enum store_family family, stru
         status = value->data ? STATUS_OK : STATUS_NO_MEMORY;
     }
     pthread_rwlock_unlock(&store->lock);
-    return status == STATUS_OK ? STATUS_OK : error_set(error, status, "", status == STATUS_NOT_FOUND ? "no such row" : "out of memory");
+    return status == STATUS_OK ? STATUS_OK
+                               : error_set(error, status, "", status == STATUS_NOT_FOUND ? "no such row" : "out of memory");
 }
 
-static enum status memory_scan(struct store *base, enum store_family family, struct slice from, struct slice to, bool reverse, store_visit_f visit,
-                               void *context, struct error *error)
+static enum status memory_scan(struct store *base, enum store_family family, struct slice from, struct slice to, bool reverse,
+                               store_visit_f visit, void *context, struct error *error)
 {
     struct memory_store *store = (struct memory_store *)base;
     struct memory_family *rows = &store->families[family];

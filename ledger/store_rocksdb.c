@@ -9,13 +9,15 @@
 
 enum {
     ROCKS_FORMAT = 1,
-    ROCKS_WRITE_BUFFER = 8 << 20,  /* of one family; large ones would only sit in memory: groups are small and the log has them */
-    ROCKS_TOTAL_WAL = 64 << 20,    /* beyond it families are flushed so that the log can be dropped */
-    ROCKS_CACHE = 16 << 20,        /* blocks, shared by all families */
+    ROCKS_WRITE_BUFFER =
+        8 << 20,                /* of one family; large ones would only sit in memory: groups are small and the log has them */
+    ROCKS_TOTAL_WAL = 64 << 20, /* beyond it families are flushed so that the log can be dropped */
+    ROCKS_CACHE = 16 << 20,     /* blocks, shared by all families */
     ROCKS_OPEN_FILES = 256
 };
 
-static const char *const family_names[STORE_FAMILY_COUNT] = {"default", "entries", "ids", "postings", "tiles", "state", "blobs"};
+static const char *const family_names[STORE_FAMILY_COUNT] = {"default", "entries", "ids",  "postings",
+                                                             "tiles",   "state",   "blobs"};
 static const char format_key[] = "format";
 
 struct rocks_store {
@@ -45,7 +47,8 @@ static enum status rocks_failed(struct error *error, enum status status, const c
 
 /* ---- batches ---- */
 
-static void rocks_put(struct store_batch *base, enum store_family family, struct slice key, const struct slice *value, size_t count)
+static void rocks_put(struct store_batch *base, enum store_family family, struct slice key, const struct slice *value,
+                      size_t count)
 {
     struct rocks_batch *batch = (struct rocks_batch *)base;
     const char *parts[8], *keys[1] = {key.data};
@@ -120,11 +123,13 @@ static enum status rocks_commit(struct store *base, struct store_batch *base_bat
 
 /* ---- reading ---- */
 
-static enum status rocks_get(struct store *base, enum store_family family, struct slice key, struct arena *arena, struct slice *value, struct error *error)
+static enum status rocks_get(struct store *base, enum store_family family, struct slice key, struct arena *arena,
+                             struct slice *value, struct error *error)
 {
     struct rocks_store *store = (struct rocks_store *)base;
     char *message = NULL;
-    rocksdb_pinnableslice_t *pinned = rocksdb_get_pinned_cf(store->db, store->read, store->families[family], key.data, key.size, &message);
+    rocksdb_pinnableslice_t *pinned =
+        rocksdb_get_pinned_cf(store->db, store->read, store->families[family], key.data, key.size, &message);
     const char *data;
     size_t size;
 
@@ -135,7 +140,8 @@ static enum status rocks_get(struct store *base, enum store_family family, struc
     data = rocksdb_pinnableslice_value(pinned, &size);
     *value = arena_copy(arena, slice_from(data, size));
     rocksdb_pinnableslice_destroy(pinned);
-    return value->data ? STATUS_OK : error_set(error, STATUS_NO_MEMORY, "", "the value needs more memory than one call may use");
+    return value->data ? STATUS_OK
+                       : error_set(error, STATUS_NO_MEMORY, "", "the value needs more memory than one call may use");
 }
 
 static struct store_visit iterator_here(const rocksdb_iterator_t *iterator)
@@ -162,8 +168,8 @@ static void seek_last(rocksdb_iterator_t *iterator, struct slice to)
         rocksdb_iter_prev(iterator);
 }
 
-static enum status rocks_scan(struct store *base, enum store_family family, struct slice from, struct slice to, bool reverse, store_visit_f visit,
-                              void *context, struct error *error)
+static enum status rocks_scan(struct store *base, enum store_family family, struct slice from, struct slice to, bool reverse,
+                              store_visit_f visit, void *context, struct error *error)
 {
     struct rocks_store *store = (struct rocks_store *)base;
     rocksdb_iterator_t *iterator = rocksdb_create_iterator_cf(store->db, store->read, store->families[family]);
@@ -233,8 +239,8 @@ static void set_tables(rocksdb_options_t *options, rocksdb_cache_t *cache, bool 
 }
 
 /*
- * Left at their defaults, on purpose: unordered_write, pipelined writes, manual_wal_flush, recycled logs, WAL compression; each weakens what a synced
- * write means or is not ready in 7.8.
+ * Left at their defaults, on purpose: unordered_write, pipelined writes, manual_wal_flush, recycled logs, WAL compression; each
+ * weakens what a synced write means or is not ready in 7.8.
  */
 static rocksdb_options_t *family_options(rocksdb_cache_t *cache, int family, char **message)
 {
@@ -245,7 +251,8 @@ static rocksdb_options_t *family_options(rocksdb_cache_t *cache, int family, cha
     rocksdb_options_destroy(plain);
     rocksdb_options_set_create_if_missing(options, 1);
     rocksdb_options_set_create_missing_column_families(options, 1);
-    /* A torn tail of the last log is an ordinary crash; corruption in the middle must refuse to open rather than drop what follows it. */
+    /* A torn tail of the last log is an ordinary crash; corruption in the middle must refuse to open rather than drop what
+     * follows it. */
     rocksdb_options_set_wal_recovery_mode(options, rocksdb_tolerate_corrupted_tail_records_recovery);
     rocksdb_options_set_paranoid_checks(options, 1);
     rocksdb_options_set_write_buffer_size(options, ROCKS_WRITE_BUFFER);
@@ -279,7 +286,8 @@ static enum status open_failed(const char *folder, char *message, struct error *
 {
     if (strstr(message, "lock")) {
         rocksdb_free(message);
-        return error_set(error, STATUS_CONFLICT, folder, "another process has this ledger open; stop it, or choose another data directory");
+        return error_set(error, STATUS_CONFLICT, folder,
+                         "another process has this ledger open; stop it, or choose another data directory");
     }
     return rocks_failed(error, strstr(message, "Corruption") ? STATUS_CORRUPT : STATUS_IO, folder, message);
 }
@@ -294,7 +302,8 @@ static enum status open_database(struct rocks_store *store, const char *folder, 
         return open_failed(folder, message, error);
     if (read_only)
         store->db = rocksdb_open_for_read_only_column_families(store->options[0], folder, STORE_FAMILY_COUNT, family_names,
-                                                               (const rocksdb_options_t *const *)store->options, store->families, 0, &message);
+                                                               (const rocksdb_options_t *const *)store->options,
+                                                               store->families, 0, &message);
     else
         store->db = rocksdb_open_column_families(store->options[0], folder, STORE_FAMILY_COUNT, family_names,
                                                  (const rocksdb_options_t *const *)store->options, store->families, &message);
@@ -326,7 +335,8 @@ static enum status check_format(struct rocks_store *store, const char *folder, b
     arena_create(&arena, 256, 4096);
     status = rocks_get(&store->base, STORE_META, slice_from_str(format_key), &arena, &text, error);
     if (status == STATUS_OK && (!slice_to_u64(text, &format) || format != ROCKS_FORMAT))
-        status = error_set(error, STATUS_CONFLICT, folder, "the ledger has format %.*s, and this program reads format %d; use the release that wrote it",
+        status = error_set(error, STATUS_CONFLICT, folder,
+                           "the ledger has format %.*s, and this program reads format %d; use the release that wrote it",
                            (int)(text.size > 16 ? 16 : text.size), text.data, ROCKS_FORMAT);
     else if (status == STATUS_NOT_FOUND)
         status = read_only ? error_set(error, STATUS_NOT_FOUND, folder, "no ledger here") : write_format(store, error);

@@ -31,7 +31,8 @@ static void check_tile(void *context, unsigned level, uint64_t number, const str
         return;
     if (store_get(verify->store, STORE_TILES, slice_from(key, sizeof key), &verify->arena, &tile, verify->error) != STATUS_OK ||
         tile.size != MERKLE_TILE_HASHES * sizeof *hashes || memcmp(tile.data, hashes, tile.size) != 0)
-        verify->status = error_set(verify->error, STATUS_CORRUPT, "", "tile %u/%llu is not that of the entries", level, (unsigned long long)number);
+        verify->status = error_set(verify->error, STATUS_CORRUPT, "", "tile %u/%llu is not that of the entries", level,
+                                   (unsigned long long)number);
 }
 
 static enum status check_entry(void *context, uint64_t index, struct slice record, struct error *error)
@@ -60,7 +61,8 @@ static enum status check_head(struct verify *verify, const struct digest *root)
                          (unsigned long long)verify->out->entries, (unsigned long long)verify->all);
     merkle_root(verify->merkle, &verify->out->root);
     if (!digest_equal(&verify->out->root, root))
-        return error_set(verify->error, STATUS_CORRUPT, "", "the entries do not have the recorded root hash: one of them was changed");
+        return error_set(verify->error, STATUS_CORRUPT, "",
+                         "the entries do not have the recorded root hash: one of them was changed");
     return STATUS_OK;
 }
 
@@ -81,7 +83,8 @@ static enum status verify_entries(struct verify *verify, struct error *error)
     return status;
 }
 
-enum status ledger_verify(struct store *store, verify_progress_f progress, void *context, struct verify_result *out, struct error *error)
+enum status ledger_verify(struct store *store, verify_progress_f progress, void *context, struct verify_result *out,
+                          struct error *error)
 {
     struct verify verify = {.store = store, .progress = progress, .context = context, .out = out, .error = error};
     enum status status;

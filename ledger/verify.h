@@ -1,6 +1,7 @@
 /*
- * Checking a whole ledger without trusting it: every entry is there once, its header is valid, times never decrease, the tree over all of them has the
- * recorded root, and the stored tiles are those of the entries. Any thread; the store must not be written meanwhile.
+ * Checking a whole ledger without trusting it: every entry is there once, its header is valid, times never decrease, the tree
+ * over all of them has the recorded root, and the stored tiles are those of the entries. Any thread; the store must not be
+ * written meanwhile.
  */
 #ifndef EDICT_LEDGER_VERIFY_H
 #define EDICT_LEDGER_VERIFY_H
@@ -17,6 +18,7 @@ struct verify_result {
 typedef void (*verify_progress_f)(void *context, uint64_t done, uint64_t all);
 
 /* STATUS_CORRUPT names the first entry or tile that is wrong. */
-enum status ledger_verify(struct store *store, verify_progress_f progress, void *context, struct verify_result *out, struct error *error) EDICT_MUST_USE;
+enum status ledger_verify(struct store *store, verify_progress_f progress, void *context, struct verify_result *out,
+                          struct error *error) EDICT_MUST_USE;
 
 #endif

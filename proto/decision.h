@@ -1,6 +1,7 @@
 /*
- * A decision: what went in (request, facts, bundle revision), what the policy said (verdict), what follows (effects), and the three forms it
- * takes outside: the body of its ledger record, the response, and the response rebuilt from the record. Memory: the call's arena. Any thread.
+ * A decision: what went in (request, facts, bundle revision), what the policy said (verdict), what follows (effects), and the
+ * three forms it takes outside: the body of its ledger record, the response, and the response rebuilt from the record. Memory:
+ * the call's arena. Any thread.
  */
 #ifndef EDICT_PROTO_DECISION_H
 #define EDICT_PROTO_DECISION_H
@@ -21,12 +22,12 @@ enum decision_escalation {
 
 /* What the entry changes in the state; folded by state/. */
 struct decision_effects {
-    int64_t reserve_micro_usd;       /* 0: nothing reserved */
-    int64_t reserve_expires_at_ms;   /* when an unreported reservation is charged in full */
-    struct slice grant_id;           /* one use of this grant; empty: none */
+    int64_t reserve_micro_usd;     /* 0: nothing reserved */
+    int64_t reserve_expires_at_ms; /* when an unreported reservation is charged in full */
+    struct slice grant_id;         /* one use of this grant; empty: none */
     enum decision_escalation escalation;
     int64_t escalation_expires_at_ms; /* OPEN only */
-    struct slice *covers;            /* OPEN only: what a grant from it will cover (tier-2 rules and failed rules) */
+    struct slice *covers;             /* OPEN only: what a grant from it will cover (tier-2 rules and failed rules) */
     size_t cover_count;
 };
 
@@ -45,59 +46,65 @@ enum { DECISION_BLOBS_MAX = 3 }; /* command, context, justification */
 
 /* Where decision_from_record finds such values. */
 struct decision_loader {
-    enum status (*load)(void *context, const struct digest *hash, struct arena *arena, struct slice *bytes, struct error *error);
+    enum status (*load)(void *context, const struct digest *hash, struct arena *arena, struct slice *bytes,
+                        struct error *error);
     void *context;
 };
 
 struct decision {
-    struct slice id;                 /* UUIDv7 text; empty for a dry run */
+    struct slice id; /* UUIDv7 text; empty for a dry run */
     struct request request;
     struct facts facts;
-    cJSON *facts_json;               /* what the policy saw */
-    struct slice policy_revision;    /* "sha256:<hex>" */
+    cJSON *facts_json;            /* what the policy saw */
+    struct slice policy_revision; /* "sha256:<hex>" */
     struct verdict verdict;
     struct decision_inputs inputs;
     enum decision_outcome outcome;
-    struct slice rationale;          /* numbered reasons under a sentence that names the tier */
+    struct slice rationale; /* numbered reasons under a sentence that names the tier */
     struct slice next_steps;
-    int64_t cost_micro_usd;          /* max(rule cost, stated estimate) */
+    int64_t cost_micro_usd; /* max(rule cost, stated estimate) */
     struct digest action_digest;
-    bool has_idempotency_key;        /* request.idempotency_key, and then: */
+    bool has_idempotency_key; /* request.idempotency_key, and then: */
     struct digest body_digest;
     struct decision_effects effects;
-    int64_t valid_until_ms;          /* of an approval by grant; 0: none */
+    int64_t valid_until_ms;                         /* of an approval by grant; 0: none */
     struct decision_blob blobs[DECISION_BLOBS_MAX]; /* set by decision_write_body */
     size_t blob_count;
     /* Known once sequenced: */
     bool sequenced;
     uint64_t ledger_index;
     int64_t time_ms;
-    struct slice escalation_id;      /* "ESC-456" of OPEN and JOIN; empty: none */
+    struct slice escalation_id; /* "ESC-456" of OPEN and JOIN; empty: none */
 };
 
 /*
- * The record's body (RFC 8785). On the hot path: streams members in canonical order. Values of the request over RECORD_INLINE_VALUE_MAX bytes are written
- * as {"$sha256": "<hex>"} and put into decision->blobs, which go into the same transaction.
+ * The record's body (RFC 8785). On the hot path: streams members in canonical order. Values of the request over
+ * RECORD_INLINE_VALUE_MAX bytes are written as {"$sha256": "<hex>"} and put into decision->blobs, which go into the same
+ * transaction.
  */
 void decision_write_body(struct buf *out, struct arena *scratch, struct decision *decision);
-/* From a record, header and body; everything, so that it can be replayed and answered again. `loader` may be NULL where no large values are expected. */
+/* From a record, header and body; everything, so that it can be replayed and answered again. `loader` may be NULL where no
+ * large values are expected. */
 enum status decision_from_record(struct arena *arena, const struct record_header *header, uint64_t index, struct slice body,
-                                 const struct decision_loader *loader, struct decision *out, struct error *error) EDICT_MUST_USE;
+                                 const struct decision_loader *loader, struct decision *out,
+                                 struct error *error) EDICT_MUST_USE;
 
 enum decision_form {
-    DECISION_FORM_FULL,  /* every member of interface.md, null where it does not apply */
-    DECISION_FORM_SHORT  /* JSON-RPC: members that do not apply are left out */
+    DECISION_FORM_FULL, /* every member of interface.md, null where it does not apply */
+    DECISION_FORM_SHORT /* JSON-RPC: members that do not apply are left out */
 };
 /* The response object of interface.md. `explanation` is JSON or empty. */
-void decision_write_response(struct buf *out, struct arena *scratch, const struct decision *decision, enum decision_form form, struct slice explanation);
+void decision_write_response(struct buf *out, struct arena *scratch, const struct decision *decision, enum decision_form form,
+                             struct slice explanation);
 /* GET /v1/decisions/{id}: the response members plus time, agent_identity, operation, request (view), facts. */
 void decision_write_document(struct buf *out, struct arena *scratch, const struct decision *decision);
 
 /*
  * Sets outcome, rationale and next_steps from verdict, facts, effects. Pure. The rationale is
  *     "This request qualifies for Tier 1 (auto-approve with audit) because:\n1. …\n2. …"
- * tier 0 "(auto-approve)"; 2 "This request requires human approval (Tier 2) because:"; 3 "This request is denied (Tier 3) because:";
- * by grant: "This request is approved (Tier 2, by escalation ESC-457) because:" with the approval first. False when the arena is exhausted.
+ * tier 0 "(auto-approve)"; 2 "This request requires human approval (Tier 2) because:"; 3 "This request is denied (Tier 3)
+ * because:"; by grant: "This request is approved (Tier 2, by escalation ESC-457) because:" with the approval first. False when
+ * the arena is exhausted.
  */
 bool decision_compose(struct arena *arena, struct decision *decision) EDICT_MUST_USE;
 const char *decision_outcome_name(enum decision_outcome outcome); /* "approve", "escalate", "deny" */

@@ -17,8 +17,9 @@ static void write_opening(struct buf *out, const struct decision *decision, cons
         buf_add_slice(out, grant->escalation_id);
         buf_add_str(out, ") because:");
     } else if (decision->outcome == DECISION_APPROVE) {
-        buf_add_str(out, decision->verdict.tier == TIER_APPROVE ? "This request qualifies for Tier 0 (auto-approve) because:"
-                                                                 : "This request qualifies for Tier 1 (auto-approve with audit) because:");
+        buf_add_str(out, decision->verdict.tier == TIER_APPROVE
+                             ? "This request qualifies for Tier 0 (auto-approve) because:"
+                             : "This request qualifies for Tier 1 (auto-approve with audit) because:");
     } else if (decision->outcome == DECISION_ESCALATE) {
         buf_add_str(out, "This request requires human approval (Tier 2) because:");
     } else {
@@ -54,7 +55,8 @@ static void write_rationale(struct buf *out, const struct decision *decision)
         write_reason(out, ++number, SLICE("The policy allows it"));
 }
 
-/* Says only what is so: nobody has been notified, and the escalation's number is not known before the entry has its place (see decision_response.c). */
+/* Says only what is so: nobody has been notified, and the escalation's number is not known before the entry has its place (see
+ * decision_response.c). */
 static struct slice default_next_steps(const struct decision *decision)
 {
     if (decision->request.dry_run)

@@ -14,7 +14,8 @@ static enum status corrupt(const char *where, struct error *error)
 
 /* ---- large values ---- */
 
-static enum status load_value(struct arena *arena, const cJSON *reference, const struct decision_loader *loader, cJSON **value, struct error *error)
+static enum status load_value(struct arena *arena, const cJSON *reference, const struct decision_loader *loader, cJSON **value,
+                              struct error *error)
 {
     struct digest hash, found;
     struct slice bytes;
@@ -23,7 +24,8 @@ static enum status load_value(struct arena *arena, const cJSON *reference, const
     if (!digest_parse(json_get_text(reference, "$sha256"), &hash))
         return corrupt("/request", error);
     if (!loader)
-        return error_set(error, STATUS_CORRUPT, "/request", "a large value is kept apart, and there is nowhere to load it from");
+        return error_set(error, STATUS_CORRUPT, "/request",
+                         "a large value is kept apart, and there is nowhere to load it from");
     status = loader->load(loader->context, &hash, arena, &bytes, error);
     if (status != STATUS_OK)
         return status;
@@ -36,7 +38,8 @@ static enum status load_value(struct arena *arena, const cJSON *reference, const
 static bool is_reference(const cJSON *member)
 {
     return cJSON_IsObject(member) && member->child && !member->child->next && strcmp(member->child->string, "$sha256") == 0 &&
-           (strcmp(member->string, "command") == 0 || strcmp(member->string, "context") == 0 || strcmp(member->string, "justification") == 0);
+           (strcmp(member->string, "command") == 0 || strcmp(member->string, "context") == 0 ||
+            strcmp(member->string, "justification") == 0);
 }
 
 static enum status restore_view(struct arena *arena, cJSON *view, const struct decision_loader *loader, struct error *error)
@@ -100,7 +103,8 @@ static bool read_outcome(struct slice name, enum decision_outcome *out)
     return false;
 }
 
-static enum status read_request(struct arena *arena, cJSON *json, const struct decision_loader *loader, struct decision *out, struct error *error)
+static enum status read_request(struct arena *arena, cJSON *json, const struct decision_loader *loader, struct decision *out,
+                                struct error *error)
 {
     cJSON *view = (cJSON *)(uintptr_t)json_get(json, "request");
     enum status status;
@@ -125,7 +129,8 @@ static enum status read_digests(const cJSON *json, struct decision *out, struct 
     return STATUS_OK;
 }
 
-static enum status read_parts(struct arena *arena, cJSON *json, const struct decision_loader *loader, struct decision *out, struct error *error)
+static enum status read_parts(struct arena *arena, cJSON *json, const struct decision_loader *loader, struct decision *out,
+                              struct error *error)
 {
     enum status status = read_request(arena, json, loader, out, error);
 
@@ -141,7 +146,8 @@ static enum status read_parts(struct arena *arena, cJSON *json, const struct dec
     return status;
 }
 
-static enum status read_escalation_id(struct arena *arena, const cJSON *json, uint64_t number, struct decision *out, struct error *error)
+static enum status read_escalation_id(struct arena *arena, const cJSON *json, uint64_t number, struct decision *out,
+                                      struct error *error)
 {
     if (out->effects.escalation == DECISION_ESCALATION_OPEN)
         out->escalation_id = arena_printf(arena, "ESC-%llu", (unsigned long long)number);
@@ -165,7 +171,8 @@ enum status decision_from_record(struct arena *arena, const struct record_header
         status = read_escalation_id(arena, json, header->number, out, error);
     if (status != STATUS_OK)
         return status;
-    if (!read_outcome(json_get_text(json, "decision"), &out->outcome) || !json_get_i64(json, "cost_micro_usd", &out->cost_micro_usd))
+    if (!read_outcome(json_get_text(json, "decision"), &out->outcome) ||
+        !json_get_i64(json, "cost_micro_usd", &out->cost_micro_usd))
         return corrupt("/decision", error);
     out->id = json_get_text(json, "id");
     out->policy_revision = json_get_text(json, "policy_revision");

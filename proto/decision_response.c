@@ -194,7 +194,8 @@ static void put_members(struct response *r)
     }
 }
 
-void decision_write_response(struct buf *out, struct arena *scratch, const struct decision *decision, enum decision_form form, struct slice explanation)
+void decision_write_response(struct buf *out, struct arena *scratch, const struct decision *decision, enum decision_form form,
+                             struct slice explanation)
 {
     struct response r = {.w = {.out = out}, .scratch = scratch, .decision = decision, .full = form == DECISION_FORM_FULL};
 

@@ -1,4 +1,5 @@
-/* Bodies of the entries that are not decisions: written in canonical order, read back. event_check.c validates what users send. */
+/* Bodies of the entries that are not decisions: written in canonical order, read back. event_check.c validates what users send.
+ */
 #include "proto/event.h"
 
 static const char *const resolution_names[] = {"approved", "denied", "cancelled"};
@@ -200,7 +201,8 @@ static bool read_resolved(const cJSON *json, struct event_resolved *out)
     out->grant_id = json_get_text(json, "grant_id");
     if (!read_resolution(json_get_text(json, "resolution"), &out->resolution) || out->escalation_id.size == 0)
         return false;
-    return out->resolution != EVENT_APPROVED || (json_get_i64(json, "uses", &out->uses) && json_get_i64(json, "valid_for_s", &out->valid_for_s));
+    return out->resolution != EVENT_APPROVED ||
+           (json_get_i64(json, "uses", &out->uses) && json_get_i64(json, "valid_for_s", &out->valid_for_s));
 }
 
 static bool read_members(const cJSON *json, struct event *out)
@@ -235,7 +237,8 @@ static bool read_members(const cJSON *json, struct event *out)
     }
 }
 
-enum status event_from_body(struct arena *arena, enum record_type type, struct slice body, struct event *out, struct error *error)
+enum status event_from_body(struct arena *arena, enum record_type type, struct slice body, struct event *out,
+                            struct error *error)
 {
     const struct json_limits limits = {.bytes = RECORD_BYTES_MAX, .depth = JSON_DEPTH_MAX + 4, .members = 65536};
     cJSON *json = NULL;

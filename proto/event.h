@@ -1,6 +1,6 @@
 /*
- * Bodies of every ledger entry that is not a decision: typed form, RFC 8785 encoding, decoding. Memory: the caller's arena. Any thread.
- * `by` says who did it: "admin", "agent:<id>", "system".
+ * Bodies of every ledger entry that is not a decision: typed form, RFC 8785 encoding, decoding. Memory: the caller's arena. Any
+ * thread. `by` says who did it: "admin", "agent:<id>", "system".
  */
 #ifndef EDICT_PROTO_EVENT_H
 #define EDICT_PROTO_EVENT_H
@@ -67,10 +67,13 @@ struct event {
 };
 
 void event_write_body(struct buf *out, struct arena *scratch, const struct event *event);
-enum status event_from_body(struct arena *arena, enum record_type type, struct slice body, struct event *out, struct error *error) EDICT_MUST_USE;
+enum status event_from_body(struct arena *arena, enum record_type type, struct slice body, struct event *out,
+                            struct error *error) EDICT_MUST_USE;
 
-/* A manifest as users send it (interface.md, "Other shapes"): known members only, bounds, money; normalised into `out`, with the limit in micro-USD. */
-enum status event_manifest_check(struct arena *arena, const cJSON *manifest, struct slice source, cJSON **out, int64_t *limit_micro_usd, struct error *error) EDICT_MUST_USE;
+/* A manifest as users send it (interface.md, "Other shapes"): known members only, bounds, money; normalised into `out`, with
+ * the limit in micro-USD. */
+enum status event_manifest_check(struct arena *arena, const cJSON *manifest, struct slice source, cJSON **out,
+                                 int64_t *limit_micro_usd, struct error *error) EDICT_MUST_USE;
 /* {"compute":{"cpu_cores":12,"memory_gb":40}}: two levels of names to numbers that are not negative. */
 enum status event_usage_check(struct arena *arena, const cJSON *usage, cJSON **out, struct error *error) EDICT_MUST_USE;
 

@@ -32,7 +32,8 @@ static enum status check_names(const cJSON *object, const char *const *names, co
         if (known)
             continue;
         snprintf(where, sizeof where, "%s/%.64s", prefix, member->string);
-        return error_set(error, STATUS_INVALID, where, "unknown member%s%s%s", nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+        return error_set(error, STATUS_INVALID, where, "unknown member%s%s%s", nearest ? "; did you mean \"" : "",
+                         nearest ? nearest : "", nearest ? "\"?" : "");
     }
     return STATUS_OK;
 }
@@ -90,7 +91,8 @@ static enum status check_amounts(const cJSON *object, const char *prefix, struct
 }
 
 /* The limit as written; normalised text goes into the manifest. */
-static enum status check_budget(struct arena *arena, const cJSON *manifest, struct slice source, cJSON *out, int64_t *limit, struct error *error)
+static enum status check_budget(struct arena *arena, const cJSON *manifest, struct slice source, cJSON *out, int64_t *limit,
+                                struct error *error)
 {
     static const char *const names[] = {"monthly_limit_usd", NULL};
     const cJSON *budget = json_get(manifest, "budget"), *value = json_get(budget, "monthly_limit_usd");
@@ -109,7 +111,8 @@ static enum status check_budget(struct arena *arena, const cJSON *manifest, stru
         return status;
     if (!cJSON_IsString(value) && !cJSON_IsNumber(value))
         return bad(error, "/budget/monthly_limit_usd", "expected an amount in USD, as a string or a number");
-    text = cJSON_IsString(value) ? json_text(value) : json_member_source(json_member_source(source, "budget"), "monthly_limit_usd");
+    text = cJSON_IsString(value) ? json_text(value)
+                                 : json_member_source(json_member_source(source, "budget"), "monthly_limit_usd");
     status = money_parse(text, false, limit, error);
     if (status != STATUS_OK) {
         if (error)
@@ -130,7 +133,8 @@ static void copy_member(struct arena *arena, cJSON *out, const cJSON *from, cons
         json_put(out, name, json_copy(arena, json_get(from, name)));
 }
 
-enum status event_manifest_check(struct arena *arena, const cJSON *manifest, struct slice source, cJSON **out, int64_t *limit_micro_usd, struct error *error)
+enum status event_manifest_check(struct arena *arena, const cJSON *manifest, struct slice source, cJSON **out,
+                                 int64_t *limit_micro_usd, struct error *error)
 {
     static const char *const names[] = {"namespace", "owner", "privileges", "resource_quotas", "budget", NULL};
     enum status status;
@@ -157,7 +161,8 @@ enum status event_manifest_check(struct arena *arena, const cJSON *manifest, str
     copy_member(arena, *out, manifest, "owner");
     copy_member(arena, *out, manifest, "privileges");
     copy_member(arena, *out, manifest, "resource_quotas");
-    return arena->exhausted ? error_set(error, STATUS_NO_MEMORY, "", "the manifest needs more memory than one call may use") : STATUS_OK;
+    return arena->exhausted ? error_set(error, STATUS_NO_MEMORY, "", "the manifest needs more memory than one call may use")
+                            : STATUS_OK;
 }
 
 enum status event_usage_check(struct arena *arena, const cJSON *usage, cJSON **out, struct error *error)

@@ -214,8 +214,8 @@ static bool parse_period(struct slice text, int32_t *period)
 {
     uint64_t year, month;
 
-    if (text.size != 7 || text.data[4] != '-' || !slice_to_u64(slice_sub(text, 0, 4), &year) || !slice_to_u64(slice_sub(text, 5, 7), &month) || month < 1 ||
-        month > 12)
+    if (text.size != 7 || text.data[4] != '-' || !slice_to_u64(slice_sub(text, 0, 4), &year) ||
+        !slice_to_u64(slice_sub(text, 5, 7), &month) || month < 1 || month > 12)
         return false;
     *period = (int32_t)(year * 12 + month - 1);
     return true;

@@ -1,17 +1,18 @@
 /*
- * Everything a policy may know besides the request: gathered once, whole, under a fixed and versioned schema, before the policy runs, and
- * written into the record. Counters and money are integers. Memory: the call's arena. All of it is attested (manifest, meter, ledger).
+ * Everything a policy may know besides the request: gathered once, whole, under a fixed and versioned schema, before the policy
+ * runs, and written into the record. Counters and money are integers. Memory: the call's arena. All of it is attested
+ * (manifest, meter, ledger).
  *
  * As JSON, and as policies see it (`facts`):
  *   v: 1
  *   now: "2026-07-28T12:34:56.789Z", now_ms
  *   agent: {id, known, namespace, owner, privileges: […]}            namespace and the rest only when known
- *   quota: {compute: {cpu_cores, memory_gb}, …} of the manifest, usage: the same shape as last reported, usage_at: time or absent
- *   budget: {period: "2026-07", limit_micro_usd, spent_micro_usd, reserved_micro_usd, remaining_micro_usd, utilization_percent}
- *   cost: {estimated_micro_usd, stated: bool}
- *   history: {similar: {h1: {approved, escalated, denied}, h24: …, d7: …}, all: {h1…}}   similar: same agent, operation, resource type
- *   grants: [{id, escalation_id, covers: […], uses_left, expires_at}]       for exactly this action and agent, usable at `now`
- *   escalation: {id, state: "pending"}                                       this action's pending escalation, if any
+ *   quota: {compute: {cpu_cores, memory_gb}, …} of the manifest, usage: the same shape as last reported, usage_at: time or
+ * absent budget: {period: "2026-07", limit_micro_usd, spent_micro_usd, reserved_micro_usd, remaining_micro_usd,
+ * utilization_percent} cost: {estimated_micro_usd, stated: bool} history: {similar: {h1: {approved, escalated, denied}, h24: …,
+ * d7: …}, all: {h1…}}   similar: same agent, operation, resource type grants: [{id, escalation_id, covers: […], uses_left,
+ * expires_at}]       for exactly this action and agent, usable at `now` escalation: {id, state: "pending"} this action's
+ * pending escalation, if any
  */
 #ifndef EDICT_PROTO_FACTS_H
 #define EDICT_PROTO_FACTS_H
@@ -42,13 +43,13 @@ struct facts_grant {
 struct facts {
     int64_t now_ms;
     struct slice agent_id;
-    bool known;               /* a manifest exists */
+    bool known; /* a manifest exists */
     struct slice agent_namespace, owner;
-    const cJSON *privileges;  /* array of text, or NULL */
-    const cJSON *quota;       /* manifest.resource_quotas, or NULL */
-    const cJSON *usage;       /* as last reported, or NULL */
-    int64_t usage_at_ms;      /* 0: never reported */
-    int32_t period;           /* clock_month() of now */
+    const cJSON *privileges;                                      /* array of text, or NULL */
+    const cJSON *quota;                                           /* manifest.resource_quotas, or NULL */
+    const cJSON *usage;                                           /* as last reported, or NULL */
+    int64_t usage_at_ms;                                          /* 0: never reported */
+    int32_t period;                                               /* clock_month() of now */
     int64_t limit_micro_usd, spent_micro_usd, reserved_micro_usd; /* of that period; all 0 when unknown */
     int64_t estimated_micro_usd;
     bool estimate_stated;

@@ -14,10 +14,10 @@
 
 /* Bounds that users meet; documented in docs/limits.md. */
 enum {
-    JSON_DEPTH_MAX = 32,         /* nesting of arrays and objects */
-    JSON_BYTES_MAX = 64 * 1024,  /* a request body */
-    JSON_MEMBERS_MAX = 4096,     /* members of one object, elements of one array */
-    JSON_POINTER_MAX = 200       /* bytes of a pointer shown in an error */
+    JSON_DEPTH_MAX = 32,        /* nesting of arrays and objects */
+    JSON_BYTES_MAX = 64 * 1024, /* a request body */
+    JSON_MEMBERS_MAX = 4096,    /* members of one object, elements of one array */
+    JSON_POINTER_MAX = 200      /* bytes of a pointer shown in an error */
 };
 #define JSON_INTEGER_MAX INT64_C(9007199254740991) /* 2^53 - 1; larger integers are refused: "send a string" */
 
@@ -33,14 +33,16 @@ void json_setup(void);
 
 /*
  * Validates `text` as exactly one RFC 8259 value: strict UTF-8, no BOM, no duplicate member names (after unescaping; not
- * quadratic), no "\u0000", no unpaired surrogates, no numbers that are not finite as a double, no integers beyond 2^53-1, within `limits`.
- * Error: STATUS_INVALID or STATUS_TOO_LARGE; `where` is "line L column C" or the JSON pointer of the value; the message names the fault.
+ * quadratic), no "\u0000", no unpaired surrogates, no numbers that are not finite as a double, no integers beyond 2^53-1,
+ * within `limits`. Error: STATUS_INVALID or STATUS_TOO_LARGE; `where` is "line L column C" or the JSON pointer of the value;
+ * the message names the fault.
  */
 enum status json_scan(struct slice text, const struct json_limits *limits, struct error *error) EDICT_MUST_USE;
 /* json_scan, then a tree in `arena`. */
-enum status json_parse(struct arena *arena, struct slice text, const struct json_limits *limits, cJSON **out, struct error *error)
-    EDICT_MUST_USE;
-/* The source bytes of the value at top-level member `name` of a validated object, or an empty slice. For money: numbers as written. */
+enum status json_parse(struct arena *arena, struct slice text, const struct json_limits *limits, cJSON **out,
+                       struct error *error) EDICT_MUST_USE;
+/* The source bytes of the value at top-level member `name` of a validated object, or an empty slice. For money: numbers as
+ * written. */
 struct slice json_member_source(struct slice validated_object, const char *name);
 
 /* Reading. All accept NULL and other types, and then return NULL, false, or an empty slice. */
@@ -56,8 +58,9 @@ bool json_get_bool(const cJSON *object, const char *name, bool *out);
 bool json_is_integer(const cJSON *value, int64_t *out);
 const char *json_type_name(const cJSON *value); /* "string", "number", …, "missing" for NULL */
 
-/* Building, in `arena`; names and text are referenced, not copied, and must live as long as the tree and be NUL-terminated. NULL when exhausted;
- * every function accepts a NULL parent or value and then does nothing, so that a chain can be checked once at its end with arena->exhausted. */
+/* Building, in `arena`; names and text are referenced, not copied, and must live as long as the tree and be NUL-terminated.
+ * NULL when exhausted; every function accepts a NULL parent or value and then does nothing, so that a chain can be checked once
+ * at its end with arena->exhausted. */
 cJSON *json_new_object(struct arena *arena);
 cJSON *json_new_array(struct arena *arena);
 cJSON *json_new_text(struct arena *arena, struct slice text);
@@ -75,7 +78,8 @@ void json_put_bool(struct arena *arena, cJSON *object, const char *constant_name
 cJSON *json_copy(struct arena *arena, const cJSON *value);
 bool json_equal(const cJSON *a, const cJSON *b); /* by value; member order does not matter */
 
-/* Writing. RFC 8785 (JCS): members sorted by UTF-16 code units, ECMAScript numbers, minimal escapes. `scratch` holds the sort. */
+/* Writing. RFC 8785 (JCS): members sorted by UTF-16 code units, ECMAScript numbers, minimal escapes. `scratch` holds the sort.
+ */
 void json_write_canonical(struct buf *out, struct arena *scratch, const cJSON *value);
 /* Compact, in the tree's own order; the same escapes and numbers. */
 void json_write(struct buf *out, const cJSON *value);
@@ -101,7 +105,7 @@ void json_string(struct json_writer *w, struct slice text);
 void json_i64(struct json_writer *w, int64_t value);
 void json_bool(struct json_writer *w, bool value);
 void json_null(struct json_writer *w);
-void json_raw(struct json_writer *w, struct slice json); /* already JSON */
+void json_raw(struct json_writer *w, struct slice json);                           /* already JSON */
 void json_value(struct json_writer *w, struct arena *scratch, const cJSON *value); /* canonical; NULL writes null */
 
 #endif

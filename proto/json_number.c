@@ -1,4 +1,5 @@
-/* ECMAScript's Number::toString (ECMA-262, 6.1.6.1.20), as RFC 8785 demands: the shortest digits that read back as the same double. */
+/* ECMAScript's Number::toString (ECMA-262, 6.1.6.1.20), as RFC 8785 demands: the shortest digits that read back as the same
+ * double. */
 #include "proto/json.h"
 
 #include <float.h>

@@ -23,7 +23,8 @@ void json_setup(void)
     cJSON_InitHooks(&hooks);
 }
 
-enum status json_parse(struct arena *arena, struct slice text, const struct json_limits *limits, cJSON **out, struct error *error)
+enum status json_parse(struct arena *arena, struct slice text, const struct json_limits *limits, cJSON **out,
+                       struct error *error)
 {
     enum status status = json_scan(text, limits, error);
 
@@ -146,7 +147,8 @@ struct slice json_get_text(const cJSON *object, const char *name)
 
 bool json_is_integer(const cJSON *value, int64_t *out)
 {
-    if (!cJSON_IsNumber(value) || fabs(value->valuedouble) > (double)JSON_INTEGER_MAX || floor(value->valuedouble) != value->valuedouble)
+    if (!cJSON_IsNumber(value) || fabs(value->valuedouble) > (double)JSON_INTEGER_MAX ||
+        floor(value->valuedouble) != value->valuedouble)
         return false;
     *out = (int64_t)value->valuedouble;
     return true;

@@ -1,6 +1,6 @@
 /*
- * The validator of RFC 8259. One pass over the bytes, with an explicit bound on depth, no allocation for ordinary documents. Duplicate member names are
- * found by hash when their object ends: pairwise for few, by sorting for many.
+ * The validator of RFC 8259. One pass over the bytes, with an explicit bound on depth, no allocation for ordinary documents.
+ * Duplicate member names are found by hash when their object ends: pairwise for few, by sorting for many.
  */
 #include "base/text.h"
 #include "proto/json.h"
@@ -34,7 +34,8 @@ struct scanner {
 
 static enum status scan_value(struct scanner *s, unsigned depth);
 
-static enum status scan_fail(struct scanner *s, size_t at, enum status status, const char *format, ...) __attribute__((format(printf, 4, 5)));
+static enum status scan_fail(struct scanner *s, size_t at, enum status status, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 static enum status scan_fail(struct scanner *s, size_t at, enum status status, const char *format, ...)
 {
@@ -108,7 +109,8 @@ static enum status scan_unicode(struct scanner *s, size_t *at, uint32_t *code_po
     *code_point = (uint32_t)high;
     if (high < 0xD800 || high > 0xDFFF)
         return STATUS_OK;
-    low = *at + 1 < s->text.size && s->text.data[*at] == '\\' && s->text.data[*at + 1] == 'u' ? read_hex4(s->text, *at + 2) : -1;
+    low =
+        *at + 1 < s->text.size && s->text.data[*at] == '\\' && s->text.data[*at + 1] == 'u' ? read_hex4(s->text, *at + 2) : -1;
     if (high > 0xDBFF || low < 0xDC00 || low > 0xDFFF)
         return scan_fail(s, *at - 6, STATUS_INVALID, "an unpaired surrogate is no character");
     *code_point = 0x10000u + (((uint32_t)high - 0xD800u) << 10) + ((uint32_t)low - 0xDC00u);
@@ -323,8 +325,8 @@ static int compare_names(const void *a, const void *b)
 
 static enum status duplicate_name(struct scanner *s, const struct scan_name *name)
 {
-    return scan_fail(s, name->at - 1, STATUS_INVALID, "the member \"%.*s\" is given twice", (int)(name->size > 64 ? 64 : name->size),
-                     s->text.data + name->at);
+    return scan_fail(s, name->at - 1, STATUS_INVALID, "the member \"%.*s\" is given twice",
+                     (int)(name->size > 64 ? 64 : name->size), s->text.data + name->at);
 }
 
 static enum status check_duplicates(struct scanner *s, size_t from)
@@ -357,7 +359,8 @@ static enum status scan_member(struct scanner *s, unsigned depth)
     enum status status;
 
     if (peek(s) != '"')
-        return scan_fail(s, s->at, STATUS_INVALID, peek(s) < 0 ? "the text ends too early" : "expected a member name in double quotes");
+        return scan_fail(s, s->at, STATUS_INVALID,
+                         peek(s) < 0 ? "the text ends too early" : "expected a member name in double quotes");
     status = scan_string(s, &name.hash);
     if (status != STATUS_OK)
         return status;

@@ -51,7 +51,8 @@ static void write_scalar(struct buf *out, const cJSON *value)
 
 /* ---- canonical ---- */
 
-/* By UTF-16 code units (RFC 8785, 3.2.3). UTF-8 orders by code point, which differs only between U+E000…U+FFFF and what lies beyond. */
+/* By UTF-16 code units (RFC 8785, 3.2.3). UTF-8 orders by code point, which differs only between U+E000…U+FFFF and what lies
+ * beyond. */
 static int compare_utf16(const char *a, const char *b)
 {
     const unsigned char *x = (const unsigned char *)a, *y = (const unsigned char *)b;

@@ -11,7 +11,8 @@
 #define MONEY_MICRO_MAX INT64_C(1000000000000000) /* a thousand million USD; sums of 9,000 of them fit */
 
 /*
- * `text` is a decimal as written: digits, optional fraction of at most six digits (trailing zeros beyond are allowed), no sign but
+ * `text` is a decimal as written: digits, optional fraction of at most six digits (trailing zeros beyond are allowed), no sign
+ * but
  * "-" where `negative_allowed`; JSON numbers with an exponent are accepted when exact ("1e2"). No currency sign, no separators.
  * STATUS_INVALID with a message that says what to send; never rounds.
  */

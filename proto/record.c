@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 static const char *const record_names[RECORD_TYPE_COUNT] = {
-    "decision",          "decision.outcome",    "agent.set",           "agent.usage",      "budget.raised", "escalation.resolved",
-    "escalation.expired", "reservation.expired", "policy.activated",    "store.created",
+    "decision",           "decision.outcome",    "agent.set",        "agent.usage",   "budget.raised", "escalation.resolved",
+    "escalation.expired", "reservation.expired", "policy.activated", "store.created",
 };
 
 const char *record_type_name(enum record_type type)
@@ -44,8 +44,9 @@ size_t record_write_header(const struct record_header *header, char out[RECORD_H
 
     assert(header->type < RECORD_TYPE_COUNT && tenant_is_valid(header->tenant));
     clock_format(header->time_ms, time);
-    size = snprintf(out, RECORD_HEADER_MAX, "edict/1 %s %.*s %u %llu %.*s %llu\n", record_names[header->type], SLICE_ARG(header->tenant),
-                    header->semantics, (unsigned long long)header->as_of, CLOCK_TEXT_SIZE, time, (unsigned long long)header->number);
+    size = snprintf(out, RECORD_HEADER_MAX, "edict/1 %s %.*s %u %llu %.*s %llu\n", record_names[header->type],
+                    SLICE_ARG(header->tenant), header->semantics, (unsigned long long)header->as_of, CLOCK_TEXT_SIZE, time,
+                    (unsigned long long)header->number);
     assert(size > 0 && size < RECORD_HEADER_MAX);
     return (size_t)size;
 }

@@ -18,7 +18,7 @@
 #include "base/status.h"
 
 enum {
-    RECORD_BYTES_MAX = 65535,      /* C2SP entry bundles frame entries by a 16-bit length */
+    RECORD_BYTES_MAX = 65535, /* C2SP entry bundles frame entries by a 16-bit length */
     RECORD_HEADER_MAX = 160,
     RECORD_INLINE_VALUE_MAX = 16384 /* larger values go to the content-addressed family and are named by hash */
 };
@@ -52,7 +52,9 @@ const char *record_type_name(enum record_type type); /* "decision", "decision.ou
 bool record_type_parse(struct slice name, enum record_type *type);
 /* Writes the line, newline included; returns its length. `out` has RECORD_HEADER_MAX bytes. Asserts a valid header. */
 size_t record_write_header(const struct record_header *header, char out[RECORD_HEADER_MAX]);
-/* Splits a record; the body is a view into `record`, checked to be a JSON object's braces but not parsed. STATUS_CORRUPT otherwise. */
-enum status record_split(struct slice record, struct record_header *header, struct slice *body, struct error *error) EDICT_MUST_USE;
+/* Splits a record; the body is a view into `record`, checked to be a JSON object's braces but not parsed. STATUS_CORRUPT
+ * otherwise. */
+enum status record_split(struct slice record, struct record_header *header, struct slice *body,
+                         struct error *error) EDICT_MUST_USE;
 
 #endif

@@ -5,8 +5,19 @@
 
 #include <stdio.h>
 
-static const char *const request_members[] = {"agent_identity", "operation",       "command",       "justification",   "context", "conversation_id",
-                                              "in_reply_to",    "escalation_id",   "idempotency_key", "estimated_cost_usd", "explain", "dry_run", NULL};
+static const char *const request_members[] = {"agent_identity",
+                                              "operation",
+                                              "command",
+                                              "justification",
+                                              "context",
+                                              "conversation_id",
+                                              "in_reply_to",
+                                              "escalation_id",
+                                              "idempotency_key",
+                                              "estimated_cost_usd",
+                                              "explain",
+                                              "dry_run",
+                                              NULL};
 
 static bool is_alnum(char c)
 {
@@ -163,7 +174,8 @@ static enum status unknown_member(const char *name, struct error *error)
     }
     snprintf(where, sizeof where, "/%.80s", name);
     return error_set(error, STATUS_INVALID, where, "unknown member%s%s%s",
-                     nearest ? "; did you mean \"" : "; what describes the action goes into \"context\"", nearest ? nearest : "", nearest ? "\"?" : "");
+                     nearest ? "; did you mean \"" : "; what describes the action goes into \"context\"",
+                     nearest ? nearest : "", nearest ? "\"?" : "");
 }
 
 static enum status check_members(const cJSON *object, struct error *error)
@@ -184,7 +196,8 @@ static enum status check_agent(struct request *request, struct slice bound_agent
     if (request->agent_identity.size == 0)
         return error_set(error, STATUS_INVALID, "/agent_identity", "required: who asks, such as \"team-alpha-deploy-001\"");
     if (!request_agent_is_valid(request->agent_identity))
-        return error_set(error, STATUS_INVALID, "/agent_identity", "letters and digits, then also . _ : @ / - ; at most %d bytes", REQUEST_AGENT_MAX);
+        return error_set(error, STATUS_INVALID, "/agent_identity",
+                         "letters and digits, then also . _ : @ / - ; at most %d bytes", REQUEST_AGENT_MAX);
     if (bound_agent.size > 0 && !slice_equal(bound_agent, request->agent_identity))
         return error_set(error, STATUS_DENIED, "/agent_identity", "the caller speaks for another agent");
     return STATUS_OK;
@@ -199,7 +212,9 @@ static enum status check_operation(const cJSON *object, struct request *request,
 {
     if (!json_get(object, "operation") && request->escalation_id.size > 0) {
         if (has_action(request))
-            return error_set(error, STATUS_INVALID, "/operation", "required, unless the request names only agent_identity and escalation_id to repeat what was escalated");
+            return error_set(
+                error, STATUS_INVALID, "/operation",
+                "required, unless the request names only agent_identity and escalation_id to repeat what was escalated");
         return STATUS_OK;
     }
     if (request->operation.size == 0)
@@ -275,8 +290,8 @@ static enum status read_members(const cJSON *object, struct slice source, struct
     return status;
 }
 
-enum status request_from_json(struct arena *arena, const cJSON *object, struct slice source, struct slice bound_agent, struct request *out,
-                              struct error *error)
+enum status request_from_json(struct arena *arena, const cJSON *object, struct slice source, struct slice bound_agent,
+                              struct request *out, struct error *error)
 {
     enum status status;
 
@@ -293,7 +308,8 @@ enum status request_from_json(struct arena *arena, const cJSON *object, struct s
     return status;
 }
 
-enum status request_parse(struct arena *arena, struct slice body, struct slice bound_agent, struct request *out, struct error *error)
+enum status request_parse(struct arena *arena, struct slice body, struct slice bound_agent, struct request *out,
+                          struct error *error)
 {
     cJSON *object = NULL;
     enum status status = json_parse(arena, body, &json_limits_default, &object, error);

@@ -10,12 +10,12 @@
 
 /* Bounds that users meet; documented in docs/limits.md. */
 enum {
-    REQUEST_AGENT_MAX = 128,          /* bytes of agent_identity: [A-Za-z0-9] then [A-Za-z0-9._:@/-] */
-    REQUEST_OPERATION_MAX = 64,       /* [a-z][a-z0-9_.:-]{0,63} */
-    REQUEST_PLAIN_LANGUAGE_MAX = 2048,/* an operation in plain words */
+    REQUEST_AGENT_MAX = 128,           /* bytes of agent_identity: [A-Za-z0-9] then [A-Za-z0-9._:@/-] */
+    REQUEST_OPERATION_MAX = 64,        /* [a-z][a-z0-9_.:-]{0,63} */
+    REQUEST_PLAIN_LANGUAGE_MAX = 2048, /* an operation in plain words */
     REQUEST_COMMAND_MAX = 16384,
     REQUEST_JUSTIFICATION_MAX = 4096,
-    REQUEST_ID_MAX = 128              /* conversation_id, in_reply_to, escalation_id, idempotency_key: printable ASCII */
+    REQUEST_ID_MAX = 128 /* conversation_id, in_reply_to, escalation_id, idempotency_key: printable ASCII */
 };
 
 enum request_explain { REQUEST_EXPLAIN_NO, REQUEST_EXPLAIN_YES, REQUEST_EXPLAIN_FULL };
@@ -36,30 +36,35 @@ struct request {
     enum request_explain explain;
     bool dry_run;
     /*
-     * What a policy sees and what is recorded: an object with exactly the members agent_identity, operation, and, where given, command,
-     * justification, context, conversation_id, in_reply_to, estimated_cost_usd (normalised text such as "12.50"). No key, flag, or id of ours.
+     * What a policy sees and what is recorded: an object with exactly the members agent_identity, operation, and, where given,
+     * command, justification, context, conversation_id, in_reply_to, estimated_cost_usd (normalised text such as "12.50"). No
+     * key, flag, or id of ours.
      */
     cJSON *view;
 };
 
 /*
- * `body` is raw JSON. `bound_agent` (may be empty) is the only agent the credentials allow; it is the default of agent_identity.
- * STATUS_INVALID with a JSON pointer and what to change; unknown members are refused by name with the nearest known one.
- * With escalation_id, only agent_identity (and idempotency_key, explain, dry_run) is required: the stored action is used.
+ * `body` is raw JSON. `bound_agent` (may be empty) is the only agent the credentials allow; it is the default of
+ * agent_identity. STATUS_INVALID with a JSON pointer and what to change; unknown members are refused by name with the nearest
+ * known one. With escalation_id, only agent_identity (and idempotency_key, explain, dry_run) is required: the stored action is
+ * used.
  */
-enum status request_parse(struct arena *arena, struct slice body, struct slice bound_agent, struct request *out, struct error *error) EDICT_MUST_USE;
-/* The same from a tree (JSON-RPC params, MCP arguments); `source` is the object's own text, for money as written; it may be empty when
- * numbers may be taken from their doubles (shortest decimal). */
-enum status request_from_json(struct arena *arena, const cJSON *object, struct slice source, struct slice bound_agent, struct request *out,
-                              struct error *error) EDICT_MUST_USE;
+enum status request_parse(struct arena *arena, struct slice body, struct slice bound_agent, struct request *out,
+                          struct error *error) EDICT_MUST_USE;
+/* The same from a tree (JSON-RPC params, MCP arguments); `source` is the object's own text, for money as written; it may be
+ * empty when numbers may be taken from their doubles (shortest decimal). */
+enum status request_from_json(struct arena *arena, const cJSON *object, struct slice source, struct slice bound_agent,
+                              struct request *out, struct error *error) EDICT_MUST_USE;
 /* Restores a request from its recorded view. */
 enum status request_from_view(struct arena *arena, cJSON *view, struct request *out, struct error *error) EDICT_MUST_USE;
 
 /*
- * The digest that binds a grant to exactly one action: HMAC-SHA-256(key, "edict-action-v1\n" + RFC 8785 of {agent_identity, command, context,
- * cost_micro_usd (text), operation, tenant}). Not of justification, idempotency key or flags. False when the arena is exhausted.
+ * The digest that binds a grant to exactly one action: HMAC-SHA-256(key, "edict-action-v1\n" + RFC 8785 of {agent_identity,
+ * command, context, cost_micro_usd (text), operation, tenant}). Not of justification, idempotency key or flags. False when the
+ * arena is exhausted.
  */
-bool request_action_digest(struct arena *arena, const struct request *request, struct slice tenant, struct slice key, struct digest *out) EDICT_MUST_USE;
+bool request_action_digest(struct arena *arena, const struct request *request, struct slice tenant, struct slice key,
+                           struct digest *out) EDICT_MUST_USE;
 /* SHA-256 over the canonical parsed request without the idempotency key, with its flags: what "the same body" means. */
 bool request_body_digest(struct arena *arena, const struct request *request, struct digest *out) EDICT_MUST_USE;
 /* The resource type of the history counters: context.resource_type where it is text of at most 64 bytes, else "". */

@@ -3,7 +3,8 @@
 
 #include <stdio.h>
 
-bool request_action_digest(struct arena *arena, const struct request *request, struct slice tenant, struct slice key, struct digest *out)
+bool request_action_digest(struct arena *arena, const struct request *request, struct slice tenant, struct slice key,
+                           struct digest *out)
 {
     struct buf text;
     struct json_writer w = {.out = &text};
@@ -41,7 +42,8 @@ bool request_body_digest(struct arena *arena, const struct request *request, str
     buf_create(&text, arena);
     buf_reserve(&text, 512);
     json_write_canonical(&text, arena, request->view);
-    buf_printf(&text, "\nescalation_id=%.*s\nexplain=%d\ndry_run=%d\n", SLICE_ARG(request->escalation_id), (int)request->explain, request->dry_run);
+    buf_printf(&text, "\nescalation_id=%.*s\nexplain=%d\ndry_run=%d\n", SLICE_ARG(request->escalation_id),
+               (int)request->explain, request->dry_run);
     if (!text.failed)
         digest_sha256(buf_slice(&text), out);
     return !text.failed;

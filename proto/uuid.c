@@ -20,7 +20,8 @@ static bool take_random(struct uuid_generator *generator, unsigned char *out, si
     return true;
 }
 
-/* RFC 9562, 5.7 with method 1 of 6.2: 12 bits count within a millisecond; where they overflow, or the clock goes back, time is borrowed. */
+/* RFC 9562, 5.7 with method 1 of 6.2: 12 bits count within a millisecond; where they overflow, or the clock goes back, time is
+ * borrowed. */
 static void advance(struct uuid_generator *generator, int64_t now_ms)
 {
     if (now_ms > generator->last_ms) {

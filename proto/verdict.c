@@ -48,7 +48,8 @@ static void raise_tier(struct verdict *verdict, int tier)
     verdict->sla_s = 0;
 }
 
-bool verdict_add(struct arena *arena, struct verdict *verdict, const char *constant_name, int tier, struct slice reason, struct slice next_steps)
+bool verdict_add(struct arena *arena, struct verdict *verdict, const char *constant_name, int tier, struct slice reason,
+                 struct slice next_steps)
 {
     if (!insert_rule(arena, verdict, slice_from_str(constant_name), tier))
         return false;
@@ -140,7 +141,8 @@ static enum status bad_member(const char *where, struct error *error)
     return error_set(error, STATUS_CORRUPT, where, "not a verdict");
 }
 
-static enum status read_texts(struct arena *arena, const cJSON *json, const char *name, struct slice **out, size_t *count, struct error *error)
+static enum status read_texts(struct arena *arena, const cJSON *json, const char *name, struct slice **out, size_t *count,
+                              struct error *error)
 {
     const cJSON *list = json_get(json, name), *item;
 
@@ -223,8 +225,9 @@ enum status verdict_from_json(struct arena *arena, const cJSON *json, struct ver
     enum status status;
 
     *out = (struct verdict){0};
-    if (!read_tier(json, &out->tier) || !json_get_bool(json, "undecided", &out->undecided) || !json_get_i64(json, "cost_micro_usd", &out->cost_micro_usd) ||
-        !json_get_i64(json, "sla_s", &out->sla_s) || !cJSON_IsArray(json_get(json, "rules")) || !cJSON_IsArray(json_get(json, "errors")))
+    if (!read_tier(json, &out->tier) || !json_get_bool(json, "undecided", &out->undecided) ||
+        !json_get_i64(json, "cost_micro_usd", &out->cost_micro_usd) || !json_get_i64(json, "sla_s", &out->sla_s) ||
+        !cJSON_IsArray(json_get(json, "rules")) || !cJSON_IsArray(json_get(json, "errors")))
         return bad_member("verdict", error);
     out->next_steps = json_get_text(json, "next_steps");
     status = read_rules(arena, json_get(json, "rules"), out, error);

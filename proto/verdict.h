@@ -1,6 +1,7 @@
 /*
- * What a policy returns, and its encoding in records. A verdict is a pure function of (bundle, request, facts, semantics version).
- * Lists are in a fixed order: rules, errors by rule name (bytes); missing by field name; no duplicates. Memory: the call's arena.
+ * What a policy returns, and its encoding in records. A verdict is a pure function of (bundle, request, facts, semantics
+ * version). Lists are in a fixed order: rules, errors by rule name (bytes); missing by field name; no duplicates. Memory: the
+ * call's arena.
  */
 #ifndef EDICT_PROTO_VERDICT_H
 #define EDICT_PROTO_VERDICT_H
@@ -14,7 +15,7 @@ enum { VERDICT_SEMANTICS = 1 };
 
 struct verdict_rule {
     struct slice name;
-    int tier;      /* the tier it counts at (a tier 2 or 3 rule with missing fields, or a failed rule, may differ from its own) */
+    int tier; /* the tier it counts at (a tier 2 or 3 rule with missing fields, or a failed rule, may differ from its own) */
     bool because_missing; /* counted at tier 2 only because a required field is absent */
 };
 
@@ -30,11 +31,12 @@ struct verdict_error {
 struct verdict {
     int tier;
     bool undecided; /* nothing matched and nothing failed: tier 2 */
-    struct verdict_rule *rules; /* every rule that counts: matched, or counted through missing fields; failed ones are in errors only */
+    struct verdict_rule
+        *rules; /* every rule that counts: matched, or counted through missing fields; failed ones are in errors only */
     size_t rule_count;
     struct slice *reasons; /* of the winning tier's rules, by rule name; of failed rules: that they failed */
     size_t reason_count;
-    struct slice next_steps; /* the first winning rule's that has any */
+    struct slice next_steps;    /* the first winning rule's that has any */
     struct slice *alternatives; /* of the winning tier's rules, in order, no duplicates */
     size_t alternative_count;
     struct slice *missing; /* dotted field names that matching rules need */
@@ -47,9 +49,10 @@ struct verdict {
     int64_t sla_s;          /* the shortest `sla` of the winning tier's rules; 0 without */
 };
 
-/* Counts one more rule (a built-in, such as "edict.unknown-agent"): keeps the order, raises the tier, and puts its reasons first when it wins.
- * Clears `undecided`. False when the arena is exhausted. */
-bool verdict_add(struct arena *arena, struct verdict *verdict, const char *constant_name, int tier, struct slice reason, struct slice next_steps) EDICT_MUST_USE;
+/* Counts one more rule (a built-in, such as "edict.unknown-agent"): keeps the order, raises the tier, and puts its reasons
+ * first when it wins. Clears `undecided`. False when the arena is exhausted. */
+bool verdict_add(struct arena *arena, struct verdict *verdict, const char *constant_name, int tier, struct slice reason,
+                 struct slice next_steps) EDICT_MUST_USE;
 /* RFC 8785 object; the bytes that replay compares. */
 void verdict_write(struct buf *out, const struct verdict *verdict);
 enum status verdict_from_json(struct arena *arena, const cJSON *json, struct verdict *out, struct error *error) EDICT_MUST_USE;

@@ -62,7 +62,8 @@ static bool access_check_host(struct api_call *call)
         return false;
     if (!present || host_is_local(host))
         return true; /* HTTP/1.0 needs no Host; 1.1 without one was refused below */
-    http_reply_problem(call->http, 403, SLICE("the Host header names another machine; use 127.0.0.1, [::1] or localhost"), NULL, 0);
+    http_reply_problem(call->http, 403, SLICE("the Host header names another machine; use 127.0.0.1, [::1] or localhost"), NULL,
+                       0);
     return false;
 }
 
@@ -89,7 +90,8 @@ static bool access_check_origin(struct api_call *call)
     if (!header_is_unique(call, "sec-fetch-site", &site, &present))
         return false;
     if (present && !slice_equal(site, SLICE("none")) && !slice_equal(site, SLICE("same-origin"))) {
-        http_reply_problem(call->http, 403, SLICE("requests that a browser makes for another site are refused (Sec-Fetch-Site)"), NULL, 0);
+        http_reply_problem(call->http, 403,
+                           SLICE("requests that a browser makes for another site are refused (Sec-Fetch-Site)"), NULL, 0);
         return false;
     }
     return true;
@@ -120,7 +122,10 @@ static bool access_check_token(struct api_call *call)
         call->role = API_ROLE_ADMIN;
         return true;
     }
-    reply_unauthorized(call, SLICE("the Authorization header holds no valid token; the admin token is in admin.token of the server's data directory"));
+    reply_unauthorized(
+        call,
+        SLICE(
+            "the Authorization header holds no valid token; the admin token is in admin.token of the server's data directory"));
     return false;
 }
 
@@ -134,7 +139,8 @@ static bool access_check_agent(struct api_call *call)
     has_parameter = http_query_get(call->http, "agent_identity", &parameter) > 0;
     call->agent = has_header ? header : parameter;
     if (has_header && has_parameter && !slice_equal(header, parameter)) {
-        http_reply_problem(call->http, 400, SLICE("the header Edict-Agent and the parameter agent_identity name different agents"), NULL, 0);
+        http_reply_problem(call->http, 400,
+                           SLICE("the header Edict-Agent and the parameter agent_identity name different agents"), NULL, 0);
         return false;
     }
     if ((has_header || has_parameter) && !request_agent_is_valid(call->agent)) {
@@ -151,7 +157,9 @@ bool access_check(struct api_call *call)
 
 void access_require_admin(struct api_call *call)
 {
-    reply_unauthorized(call, SLICE("this needs the admin token (Authorization: Bearer …); it is in admin.token of the server's data directory"));
+    reply_unauthorized(
+        call,
+        SLICE("this needs the admin token (Authorization: Bearer …); it is in admin.token of the server's data directory"));
 }
 
 bool access_owns(struct api_call *call, struct slice owner, const char *what)
@@ -160,8 +168,10 @@ bool access_owns(struct api_call *call, struct slice owner, const char *what)
 
     if (call->role == API_ROLE_ADMIN || (call->agent.size > 0 && slice_equal(call->agent, owner)))
         return true;
-    detail = arena_printf(call->http->arena, call->agent.size > 0 ? "%s does not exist, or belongs to another agent"
-                                                                  : "%s: say which agent asks, by the header Edict-Agent or the parameter agent_identity",
+    detail = arena_printf(call->http->arena,
+                          call->agent.size > 0
+                              ? "%s does not exist, or belongs to another agent"
+                              : "%s: say which agent asks, by the header Edict-Agent or the parameter agent_identity",
                           what);
     http_reply_problem(call->http, call->agent.size > 0 ? 404 : 401, detail, NULL, 0);
     return false;

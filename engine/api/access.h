@@ -1,6 +1,7 @@
 /*
- * Who may call: the checks that come before any resource. Local mode: listeners are on loopback or a Unix-domain socket; the admin token makes an admin,
- * its absence an agent by name; nothing that a browser sends from another site gets through (Host, Origin, Sec-Fetch-Site).
+ * Who may call: the checks that come before any resource. Local mode: listeners are on loopback or a Unix-domain socket; the
+ * admin token makes an admin, its absence an agent by name; nothing that a browser sends from another site gets through (Host,
+ * Origin, Sec-Fetch-Site).
  */
 #ifndef EDICT_API_ACCESS_H
 #define EDICT_API_ACCESS_H
@@ -11,8 +12,8 @@
 bool access_check(struct api_call *call);
 /* Answers 401: this needs the admin token. */
 void access_require_admin(struct api_call *call);
-/* May the caller see what belongs to `owner`? An agent has to name itself. Never tells apart "not yours" and "not there": answers 404 with `what`, and
- * returns false. */
+/* May the caller see what belongs to `owner`? An agent has to name itself. Never tells apart "not yours" and "not there":
+ * answers 404 with `what`, and returns false. */
 bool access_owns(struct api_call *call, struct slice owner, const char *what);
 
 #endif

@@ -27,7 +27,8 @@ void api_agents_list(struct api_call *call)
     struct buf out;
     struct error error = {0};
 
-    if (!parameters_check(call, names) || !parameter_text(call, "cursor", &after) || !parameter_u64(call, "limit", 1, API_LIMIT_MAX, &limit))
+    if (!parameters_check(call, names) || !parameter_text(call, "cursor", &after) ||
+        !parameter_u64(call, "limit", 1, API_LIMIT_MAX, &limit))
         return;
     buf_create(&out, call->http->arena);
     buf_add_str(&out, "{\"agents\":");
@@ -98,7 +99,8 @@ void api_agents_budget(struct api_call *call)
         return;
     buf_create(&out, call->http->arena);
     reply_document(call,
-                   state_budget_document(call->api->shared->state, call->http->arena, agent, clock_now_ms(&call->api->shared->clock), &out, &error),
+                   state_budget_document(call->api->shared->state, call->http->arena, agent,
+                                         clock_now_ms(&call->api->shared->clock), &out, &error),
                    &out, &error);
 }
 
@@ -110,7 +112,8 @@ void api_agents_autonomy(struct api_call *call)
     struct buf out;
     struct error error = {0};
 
-    if (!parameters_check(call, names) || !parameter_u64(call, "days", 1, STATE_AUTONOMY_DAYS_MAX, &days) || !agents_path(call, &agent))
+    if (!parameters_check(call, names) || !parameter_u64(call, "days", 1, STATE_AUTONOMY_DAYS_MAX, &days) ||
+        !agents_path(call, &agent))
         return;
     buf_create(&out, call->http->arena);
     reply_document(call,
@@ -133,7 +136,8 @@ void api_agents_ownership(struct api_call *call)
         return;
     }
     buf_create(&out, call->http->arena);
-    reply_document(call, state_ownership_document(call->api->shared->state, call->http->arena, agent, resource, &out, &error), &out, &error);
+    reply_document(call, state_ownership_document(call->api->shared->state, call->http->arena, agent, resource, &out, &error),
+                   &out, &error);
 }
 
 /* ---- changing ---- */
@@ -196,9 +200,11 @@ void api_agents_put(struct api_call *call)
     cJSON *body, *manifest = NULL;
     struct error error = {0};
 
-    if (!parameters_check(call, no_names) || !agents_path(call, &agent) || !agents_if_match(call, &version) || !(body = agents_body(call)))
+    if (!parameters_check(call, no_names) || !agents_path(call, &agent) || !agents_if_match(call, &version) ||
+        !(body = agents_body(call)))
         return;
-    if (event_manifest_check(call->http->arena, body, call->http->body, &manifest, &event.agent_set.limit_micro_usd, &error) != STATUS_OK) {
+    if (event_manifest_check(call->http->arena, body, call->http->body, &manifest, &event.agent_set.limit_micro_usd, &error) !=
+        STATUS_OK) {
         reply_error(call, &error);
         return;
     }

@@ -89,7 +89,8 @@ static void reply_not_allowed(struct http_call *http, const char *allowed)
     http_reply_problem(http, 405, detail, &allow, 1);
 }
 
-/* Collects into `allowed` (a comma-separated list) the methods of routes with this path, when the method of the call is not among them. */
+/* Collects into `allowed` (a comma-separated list) the methods of routes with this path, when the method of the call is not
+ * among them. */
 static const struct api_route *route_find(const struct http_call *http, struct buf *allowed)
 {
     enum http_method method = http->method == HTTP_METHOD_HEAD ? HTTP_METHOD_GET : http->method;
@@ -125,7 +126,9 @@ static void api_dispatch(struct api_call *call)
         return;
     }
     if (!route) {
-        http_reply_problem(call->http, 404, SLICE("there is no such resource here; the README and proto/openapi.yaml list what there is"), NULL, 0);
+        http_reply_problem(call->http, 404,
+                           SLICE("there is no such resource here; the README and proto/openapi.yaml list what there is"), NULL,
+                           0);
         return;
     }
     if (route->access == API_FOR_ADMIN && call->role != API_ROLE_ADMIN) {
@@ -150,8 +153,8 @@ void api_handle(void *context, struct http_call *http)
         api_dispatch(call);
 }
 
-void api_create(struct api *api, const struct api_shared *shared, struct http_worker *http, size_t worker, struct policy_vm *vm, uint64_t vm_epoch,
-                const struct decide_settings *settings)
+void api_create(struct api *api, const struct api_shared *shared, struct http_worker *http, size_t worker, struct policy_vm *vm,
+                uint64_t vm_epoch, const struct decide_settings *settings)
 {
     *api = (struct api){.shared = shared, .http = http};
     api->decider = (struct decider){.ledger = shared->ledger,

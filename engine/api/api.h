@@ -1,6 +1,6 @@
 /*
- * The doors: REST resources and JSON-RPC on top of the HTTP layer. One file a resource; each turns a call into calls of decide, change, state and ledger,
- * and their results into an answer. Nothing here decides.
+ * The doors: REST resources and JSON-RPC on top of the HTTP layer. One file a resource; each turns a call into calls of decide,
+ * change, state and ledger, and their results into an answer. Nothing here decides.
  *
  * A struct api belongs to one worker thread. struct api_shared is the process's; it does not change while workers run.
  */
@@ -15,9 +15,10 @@
 
 /* Bounds that users meet; documented in docs/limits.md. */
 enum {
-    API_BODY_MAX = 64 * 1024, /* bytes of a request body; the HTTP layer lets a little more through, so that the refusal can say why */
-    API_WAIT_S_MAX = 60,      /* of a long poll */
-    API_LIMIT_DEFAULT = 50,   /* items of a page */
+    API_BODY_MAX =
+        64 * 1024, /* bytes of a request body; the HTTP layer lets a little more through, so that the refusal can say why */
+    API_WAIT_S_MAX = 60,    /* of a long poll */
+    API_LIMIT_DEFAULT = 50, /* items of a page */
     API_LIMIT_MAX = 500,
     API_ORIGINS_MAX = 16
 };
@@ -30,7 +31,7 @@ struct api_shared {
     struct activation *activation;
     const struct log *log;
     struct clock clock;
-    struct slice admin_token; /* hex */
+    struct slice admin_token;    /* hex */
     const struct slice *origins; /* allowed values of Origin */
     size_t origin_count;
     bool durable; /* false: --durability async; every answer says so */
@@ -59,14 +60,15 @@ struct api_call {
     struct api *api;
     struct http_call *http;
     enum api_role role;
-    struct slice agent; /* whom an agent says it is, where the call names one: the header Edict-Agent or the parameter agent_identity */
+    struct slice
+        agent; /* whom an agent says it is, where the call names one: the header Edict-Agent or the parameter agent_identity */
     uint64_t begun_ns;
     const cJSON *rpc_id; /* of a JSON-RPC call */
 };
 
 /* `vm` is this worker's first, now the api's. */
-void api_create(struct api *api, const struct api_shared *shared, struct http_worker *http, size_t worker, struct policy_vm *vm, uint64_t vm_epoch,
-                const struct decide_settings *settings);
+void api_create(struct api *api, const struct api_shared *shared, struct http_worker *http, size_t worker, struct policy_vm *vm,
+                uint64_t vm_epoch, const struct decide_settings *settings);
 void api_destroy(struct api *api); /* after the http worker */
 /* Handler of every listener; `context` is the worker's struct api. */
 void api_handle(void *context, struct http_call *call);

@@ -70,7 +70,8 @@ static void reply_unknown(struct api_call *call, const char *kind, const char *n
     char where[160], message[160];
 
     snprintf(where, sizeof where, "%s%.128s", kind, name);
-    snprintf(message, sizeof message, "unknown name%s%s%s", nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    snprintf(message, sizeof message, "unknown name%s%s%s", nearest ? "; did you mean \"" : "", nearest ? nearest : "",
+             nearest ? "\"?" : "");
     reply_problem(call, 400, where, message);
 }
 
@@ -204,7 +205,8 @@ bool parameter_u64(struct api_call *call, const char *name, uint64_t low, uint64
         *out = number;
         return true;
     }
-    snprintf(message, sizeof message, "expected a whole number from %llu to %llu", (unsigned long long)low, (unsigned long long)high);
+    snprintf(message, sizeof message, "expected a whole number from %llu to %llu", (unsigned long long)low,
+             (unsigned long long)high);
     reply_parameter(call, name, message);
     return false;
 }

@@ -8,7 +8,8 @@
 
 /* Is the body application/json within bounds? Else answers 415, 413 or 400 and returns false. */
 bool body_check(struct api_call *call);
-/* The body as an object with no members but `names` (NULL-terminated); `may_be_empty`: no body at all gives an empty object. Answers and returns NULL otherwise. */
+/* The body as an object with no members but `names` (NULL-terminated); `may_be_empty`: no body at all gives an empty object.
+ * Answers and returns NULL otherwise. */
 cJSON *body_object(struct api_call *call, const char *const *names, bool may_be_empty);
 /* Optional text member of at most `max` bytes; false (answered) when it has another type. Empty when absent. */
 bool body_text(struct api_call *call, const cJSON *object, const char *name, size_t max, struct slice *out);

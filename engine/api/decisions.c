@@ -42,13 +42,15 @@ static void add_term(struct ledger_query *query, char kind, struct slice value)
 
 static bool decisions_parse_query(struct api_call *call, struct ledger_query *query)
 {
-    static const char *const names[] = {"agent", "tier", "operation", "rule", "escalation", "since", "until", "limit", "cursor", NULL};
+    static const char *const names[] = {"agent", "tier",  "operation", "rule",   "escalation",
+                                        "since", "until", "limit",     "cursor", NULL};
     struct slice agent, operation, rule, escalation, tier_text;
     uint64_t tier = 0, limit = API_LIMIT_DEFAULT;
 
     *query = (struct ledger_query){.before = UINT64_MAX};
-    if (!parameters_check(call, names) || !parameter_text(call, "agent", &agent) || !parameter_text(call, "operation", &operation) ||
-        !parameter_text(call, "rule", &rule) || !parameter_text(call, "escalation", &escalation) || !parameter_u64(call, "tier", 0, 3, &tier) ||
+    if (!parameters_check(call, names) || !parameter_text(call, "agent", &agent) ||
+        !parameter_text(call, "operation", &operation) || !parameter_text(call, "rule", &rule) ||
+        !parameter_text(call, "escalation", &escalation) || !parameter_u64(call, "tier", 0, 3, &tier) ||
         !parameter_text(call, "tier", &tier_text) || !parameter_time(call, "since", &query->since_ms) ||
         !parameter_time(call, "until", &query->until_ms) || !parameter_u64(call, "limit", 1, API_LIMIT_MAX, &limit) ||
         !parameter_u64(call, "cursor", 1, UINT64_MAX, &query->before))
@@ -143,7 +145,8 @@ void api_decisions_show(struct api_call *call)
 
 static bool status_is_known(struct slice status)
 {
-    return slice_equal(status, SLICE("succeeded")) || slice_equal(status, SLICE("failed")) || slice_equal(status, SLICE("cancelled"));
+    return slice_equal(status, SLICE("succeeded")) || slice_equal(status, SLICE("failed")) ||
+           slice_equal(status, SLICE("cancelled"));
 }
 
 static bool outcome_parse(struct api_call *call, struct event_outcome *outcome)
@@ -152,7 +155,8 @@ static bool outcome_parse(struct api_call *call, struct event_outcome *outcome)
     const cJSON *body = body_object(call, names, false);
     struct slice agent;
 
-    if (!body || !body_text(call, body, "status", 32, &outcome->status) || !body_text(call, body, "agent_identity", REQUEST_AGENT_MAX, &agent) ||
+    if (!body || !body_text(call, body, "status", 32, &outcome->status) ||
+        !body_text(call, body, "agent_identity", REQUEST_AGENT_MAX, &agent) ||
         !body_integer(call, body, "rating", 1, 5, &outcome->rating) ||
         !body_money(call, body, "actual_cost_usd", &outcome->has_actual_cost, &outcome->actual_cost_micro_usd))
         return false;
@@ -174,17 +178,20 @@ static void outcome_finished(struct change *change)
     struct api_call *call = change->user;
     struct buf out;
 
-    if (!changes_succeeded(change, "an outcome of this decision was reported before, or it is not an approval that can have one"))
+    if (!changes_succeeded(change,
+                           "an outcome of this decision was reported before, or it is not an approval that can have one"))
         return;
     buf_create(&out, call->http->arena);
-    buf_printf(&out, "{\"decision_id\":\"%.*s\",\"ledger_index\":%llu,\"status\":\"%.*s\"}", SLICE_ARG(change->events[0].outcome.decision_id),
-               (unsigned long long)change->txn.entries[0].index, SLICE_ARG(change->events[0].outcome.status));
+    buf_printf(&out, "{\"decision_id\":\"%.*s\",\"ledger_index\":%llu,\"status\":\"%.*s\"}",
+               SLICE_ARG(change->events[0].outcome.decision_id), (unsigned long long)change->txn.entries[0].index,
+               SLICE_ARG(change->events[0].outcome.status));
     reply_json(call, 200, &out);
 }
 
 static struct slice caller_text(struct api_call *call)
 {
-    return call->role == API_ROLE_ADMIN ? SLICE("admin") : arena_printf(call->http->arena, "agent:%.*s", SLICE_ARG(call->agent));
+    return call->role == API_ROLE_ADMIN ? SLICE("admin")
+                                        : arena_printf(call->http->arena, "agent:%.*s", SLICE_ARG(call->agent));
 }
 
 void api_decisions_outcome(struct api_call *call)

@@ -18,8 +18,9 @@ void api_escalations_list(struct api_call *call)
     struct buf out;
     struct error error = {0};
 
-    if (!parameters_check(call, names) || !parameter_text(call, "state", &filter.state) || !parameter_text(call, "agent", &filter.agent) ||
-        !parameter_u64(call, "limit", 1, API_LIMIT_MAX, &limit) || !parameter_u64(call, "cursor", 1, UINT64_MAX, &filter.before))
+    if (!parameters_check(call, names) || !parameter_text(call, "state", &filter.state) ||
+        !parameter_text(call, "agent", &filter.agent) || !parameter_u64(call, "limit", 1, API_LIMIT_MAX, &limit) ||
+        !parameter_u64(call, "cursor", 1, UINT64_MAX, &filter.before))
         return;
     filter.limit = limit;
     buf_create(&out, call->http->arena);
@@ -44,7 +45,8 @@ struct escalation_view {
 
 static bool escalation_number(struct slice id, uint64_t *number)
 {
-    return slice_starts_with(id, SLICE("ESC-")) && id.size <= 24 && slice_to_u64(slice_sub(id, 4, SIZE_MAX), number) && *number > 0;
+    return slice_starts_with(id, SLICE("ESC-")) && id.size <= 24 && slice_to_u64(slice_sub(id, 4, SIZE_MAX), number) &&
+           *number > 0;
 }
 
 /* The escalation that the path names; answers and returns false when there is none that the caller may see. */
@@ -58,7 +60,8 @@ static bool escalation_find(struct api_call *call, struct escalation_view *view)
         return false;
     }
     buf_create(&view->document, call->http->arena);
-    status = state_escalation_document(call->api->shared->state, call->http->arena, view->id, &view->document, &view->agent, &view->pending, &error);
+    status = state_escalation_document(call->api->shared->state, call->http->arena, view->id, &view->document, &view->agent,
+                                       &view->pending, &error);
     if (status == STATUS_NOT_FOUND)
         error_set(&error, STATUS_NOT_FOUND, "", "the escalation does not exist, or belongs to another agent");
     if (status != STATUS_OK) {
@@ -82,7 +85,8 @@ void api_escalations_show(struct api_call *call)
     struct escalation_view view = {0};
     uint64_t wait_s = 0;
 
-    if (!parameters_check(call, names) || !parameter_u64(call, "wait", 0, API_WAIT_S_MAX, &wait_s) || !escalation_find(call, &view))
+    if (!parameters_check(call, names) || !parameter_u64(call, "wait", 0, API_WAIT_S_MAX, &wait_s) ||
+        !escalation_find(call, &view))
         return;
     if (wait_s == 0 || !view.pending || http_worker_is_draining(call->api->http)) {
         reply_json(call, 200, &view.document);
@@ -143,7 +147,8 @@ void api_escalations_cancel(struct api_call *call)
     struct slice reason, agent, by;
     struct change *change;
 
-    if (!body || !body_text(call, body, "reason", EVENT_REASON_MAX, &reason) || !body_text(call, body, "agent_identity", REQUEST_AGENT_MAX, &agent))
+    if (!body || !body_text(call, body, "reason", EVENT_REASON_MAX, &reason) ||
+        !body_text(call, body, "agent_identity", REQUEST_AGENT_MAX, &agent))
         return;
     if (agent.size > 0 && call->agent.size == 0)
         call->agent = agent;
@@ -193,10 +198,13 @@ static bool approval_shortfall(struct api_call *call, const struct escalation_vi
     uint64_t index;
     struct error error = {0};
 
-    if (json_parse(arena, buf_slice(&view->document), &(struct json_limits){.bytes = SIZE_MAX, .depth = 64, .members = 65536}, &document, &error) != STATUS_OK ||
-        !uuid_parse(json_get_text(document, "decision_id"), &id) || ledger_find_id(shared->ledger, id.bytes, &index, &error) != STATUS_OK ||
+    if (json_parse(arena, buf_slice(&view->document), &(struct json_limits){.bytes = SIZE_MAX, .depth = 64, .members = 65536},
+                   &document, &error) != STATUS_OK ||
+        !uuid_parse(json_get_text(document, "decision_id"), &id) ||
+        ledger_find_id(shared->ledger, id.bytes, &index, &error) != STATUS_OK ||
         decide_load(shared->ledger, index, arena, &decision, &error) != STATUS_OK ||
-        state_gather(shared->state, arena, &decision.request, &decision.action_digest, clock_now_ms(&shared->clock), &facts, &basis, &error) != STATUS_OK) {
+        state_gather(shared->state, arena, &decision.request, &decision.action_digest, clock_now_ms(&shared->clock), &facts,
+                     &basis, &error) != STATUS_OK) {
         reply_error(call, &error);
         return false;
     }
@@ -207,8 +215,10 @@ static bool approval_shortfall(struct api_call *call, const struct escalation_vi
     return true;
 }
 
-/* An approval that the budget does not carry would be worth nothing: the approver has to raise this month's limit, and is told by how much. */
-static bool approval_check_budget(struct api_call *call, const struct escalation_view *view, const struct approval *approval, int32_t *period)
+/* An approval that the budget does not carry would be worth nothing: the approver has to raise this month's limit, and is told
+ * by how much. */
+static bool approval_check_budget(struct api_call *call, const struct escalation_view *view, const struct approval *approval,
+                                  int32_t *period)
 {
     int64_t shortfall = 0;
     char message[192];
@@ -220,7 +230,9 @@ static bool approval_check_budget(struct api_call *call, const struct escalation
         return true;
     buf_create(&amount, call->http->arena);
     money_write(&amount, shortfall);
-    snprintf(message, sizeof message, "the action costs %.*s USD more than what remains of the agent's budget; approve with at least this increase of the current month's limit",
+    snprintf(message, sizeof message,
+             "the action costs %.*s USD more than what remains of the agent's budget; approve with at least this increase of "
+             "the current month's limit",
              (int)amount.size, amount.data);
     reply_problem(call, 409, "/budget_increase_usd", message);
     return false;
@@ -240,7 +252,8 @@ static bool approval_new_grant(struct api_call *call, struct slice *grant_id)
     return true;
 }
 
-static void approval_submit(struct api_call *call, const struct escalation_view *view, const struct approval *approval, struct slice grant_id, int32_t period)
+static void approval_submit(struct api_call *call, const struct escalation_view *view, const struct approval *approval,
+                            struct slice grant_id, int32_t period)
 {
     struct change *change = changes_new(call, resolve_finished);
     struct event_resolved *resolved;
@@ -253,8 +266,10 @@ static void approval_submit(struct api_call *call, const struct escalation_view 
     resolved->valid_for_s = approval->valid_for_s;
     if (approval->has_increase && approval->increase_micro_usd > 0) {
         change->events[1] = (struct event){.type = RECORD_BUDGET_RAISED, .by = SLICE("admin")};
-        change->events[1].budget_raised = (struct event_budget_raised){
-            .agent = view->agent, .escalation_id = view->id, .increase_micro_usd = approval->increase_micro_usd, .period = period};
+        change->events[1].budget_raised = (struct event_budget_raised){.agent = view->agent,
+                                                                       .escalation_id = view->id,
+                                                                       .increase_micro_usd = approval->increase_micro_usd,
+                                                                       .period = period};
     }
     resolve_submit(change, view, EVENT_APPROVED, approval->reason, SLICE("admin"));
 }

@@ -48,7 +48,8 @@ static void evaluate_finished(struct decide_call *decide)
     ((struct evaluation *)decide)->answer(decide);
 }
 
-void evaluate_start(struct api_call *call, const struct request *request, uint64_t parsed_ns, bool ask_human, void (*answer)(struct decide_call *decide))
+void evaluate_start(struct api_call *call, const struct request *request, uint64_t parsed_ns, bool ask_human,
+                    void (*answer)(struct decide_call *decide))
 {
     struct evaluation *evaluation = arena_zalloc(call->http->arena, sizeof *evaluation);
     struct decide_call *decide = &evaluation->decide;
@@ -120,7 +121,8 @@ static void write_explanation(struct decide_call *decide, struct buf *out)
     for (size_t i = 0; i < decide->policy_trace.count; i++) {
         const struct policy_trace_rule *rule = &decide->policy_trace.rules[i];
 
-        if (full || rule->state == POLICY_RULE_MATCHED || rule->state == POLICY_RULE_FAILED || rule->state == POLICY_RULE_MISSING)
+        if (full || rule->state == POLICY_RULE_MATCHED || rule->state == POLICY_RULE_FAILED ||
+            rule->state == POLICY_RULE_MISSING)
             write_trace_rule(&w, rule);
     }
     json_end_array(&w);

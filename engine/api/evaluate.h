@@ -6,8 +6,10 @@
 
 #include "api/api.h"
 
-/* Starts the decision of `request`; `answer` is called when it is known. `parsed_ns` is when parsing ended. Answers by itself only when out of memory. */
-void evaluate_start(struct api_call *call, const struct request *request, uint64_t parsed_ns, bool ask_human, void (*answer)(struct decide_call *decide));
+/* Starts the decision of `request`; `answer` is called when it is known. `parsed_ns` is when parsing ended. Answers by itself
+ * only when out of memory. */
+void evaluate_start(struct api_call *call, const struct request *request, uint64_t parsed_ns, bool ask_human,
+                    void (*answer)(struct decide_call *decide));
 /* The response object, with the explanation asked for. */
 void evaluate_write(struct decide_call *decide, enum decision_form form, struct buf *out);
 /* The HTTP status for a decision that failed. */

@@ -1,5 +1,6 @@
 /*
- * POST /mcp: JSON-RPC 2.0. Here the method governance/evaluate, whose parameters are a request and whose result is the decision in its short form.
+ * POST /mcp: JSON-RPC 2.0. Here the method governance/evaluate, whose parameters are a request and whose result is the decision
+ * in its short form.
  */
 #include "api/api.h"
 #include "api/body.h"
@@ -75,7 +76,8 @@ static void jsonrpc_answer(struct decide_call *decide)
     if (decide->result == DECIDE_FAILED) {
         int status = evaluate_failure_status(decide);
 
-        jsonrpc_fail_error(&rpc, 200, status == 503 || status == 429 ? JSONRPC_UNAVAILABLE : JSONRPC_INVALID_PARAMS, &decide->error);
+        jsonrpc_fail_error(&rpc, 200, status == 503 || status == 429 ? JSONRPC_UNAVAILABLE : JSONRPC_INVALID_PARAMS,
+                           &decide->error);
         return;
     }
     buf_create(&out, arena);
@@ -118,13 +120,15 @@ static void jsonrpc_dispatch(struct jsonrpc_call *rpc, const cJSON *message)
         jsonrpc_fail(rpc, 200, JSONRPC_METHOD_NOT_FOUND, SLICE("the method is not known here; there is governance/evaluate"));
 }
 
-/* A message without an id asks for no answer, so a decision would reach nobody: it is accepted and dropped, whatever it says. */
+/* A message without an id asks for no answer, so a decision would reach nobody: it is accepted and dropped, whatever it says.
+ */
 static void jsonrpc_message(struct jsonrpc_call *rpc, const cJSON *message)
 {
     const cJSON *id = json_get(message, "id");
 
     if (!cJSON_IsObject(message)) {
-        jsonrpc_fail(rpc, 400, JSONRPC_INVALID_REQUEST, SLICE("expected one JSON-RPC 2.0 request object; batches are not taken"));
+        jsonrpc_fail(rpc, 400, JSONRPC_INVALID_REQUEST,
+                     SLICE("expected one JSON-RPC 2.0 request object; batches are not taken"));
         return;
     }
     if (id && id_is_valid(id))

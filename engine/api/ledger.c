@@ -45,7 +45,8 @@ static void write_entry(struct json_writer *w, uint64_t index, const struct reco
     json_end_object(w);
 }
 
-static enum status ledger_write_page(struct api_call *call, uint64_t from, uint64_t limit, struct buf *out, uint64_t *next, struct error *error)
+static enum status ledger_write_page(struct api_call *call, uint64_t from, uint64_t limit, struct buf *out, uint64_t *next,
+                                     struct error *error)
 {
     struct json_writer w = {.out = out};
     enum status status = STATUS_OK;
@@ -83,7 +84,8 @@ void api_ledger_entries(struct api_call *call)
         reply_error(call, &error);
         return;
     }
-    buf_printf(&out, "],\"next\":%llu,\"size\":%llu}", (unsigned long long)next, (unsigned long long)ledger_durable(call->api->shared->ledger));
+    buf_printf(&out, "],\"next\":%llu,\"size\":%llu}", (unsigned long long)next,
+               (unsigned long long)ledger_durable(call->api->shared->ledger));
     reply_json(call, 200, &out);
 }
 

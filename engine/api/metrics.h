@@ -1,5 +1,6 @@
 /*
- * What one worker counts: written by its thread only, read by any (relaxed). Stages of a decision as histograms with fixed buckets.
+ * What one worker counts: written by its thread only, read by any (relaxed). Stages of a decision as histograms with fixed
+ * buckets.
  */
 #ifndef EDICT_API_METRICS_H
 #define EDICT_API_METRICS_H

@@ -42,9 +42,11 @@ static void write_stage(struct buf *out, const struct api_shared *shared, int st
     }
     for (size_t w = 0; w < shared->worker_count; w++)
         sum_ns += load(&shared->workers[w]->metrics.stages[stage].sum_ns);
-    buf_printf(out, "edict_decision_duration_seconds_bucket{stage=\"%s\",le=\"+Inf\"} %llu\n", stage_names[stage], (unsigned long long)cumulative);
+    buf_printf(out, "edict_decision_duration_seconds_bucket{stage=\"%s\",le=\"+Inf\"} %llu\n", stage_names[stage],
+               (unsigned long long)cumulative);
     buf_printf(out, "edict_decision_duration_seconds_sum{stage=\"%s\"} %.9f\n", stage_names[stage], (double)sum_ns / 1e9);
-    buf_printf(out, "edict_decision_duration_seconds_count{stage=\"%s\"} %llu\n", stage_names[stage], (unsigned long long)cumulative);
+    buf_printf(out, "edict_decision_duration_seconds_count{stage=\"%s\"} %llu\n", stage_names[stage],
+               (unsigned long long)cumulative);
 }
 
 static void write_stages(struct buf *out, const struct api_shared *shared)
@@ -68,7 +70,8 @@ static void write_decisions(struct buf *out, const struct api_shared *shared)
     write_head(out, "edict_decisions", "counter", "Decisions recorded since the start, by tier and outcome.");
     for (int tier = 0; tier < 4; tier++) {
         for (int outcome = 0; outcome < 3; outcome++)
-            buf_printf(out, "edict_decisions_total{tier=\"%d\",decision=\"%s\"} %llu\n", tier, decision_outcome_name((enum decision_outcome)outcome),
+            buf_printf(out, "edict_decisions_total{tier=\"%d\",decision=\"%s\"} %llu\n", tier,
+                       decision_outcome_name((enum decision_outcome)outcome),
                        (unsigned long long)sum_decisions(shared, tier, outcome));
     }
 }
@@ -81,11 +84,13 @@ static void write_worker_sums(struct buf *out, const struct api_shared *shared)
     } sums[] = {
         {"edict_undecided", "Decisions that no rule matched.", offsetof(struct api_metrics, undecided)},
         {"edict_dry_runs", "Dry runs.", offsetof(struct api_metrics, dry_runs)},
-        {"edict_repeated", "Requests answered by the decision of the same idempotency key.", offsetof(struct api_metrics, repeated)},
+        {"edict_repeated", "Requests answered by the decision of the same idempotency key.",
+         offsetof(struct api_metrics, repeated)},
         {"edict_contended", "Decisions escalated because the state kept changing.", offsetof(struct api_metrics, contended)},
         {"edict_rule_errors", "Rules that failed while they were evaluated.", offsetof(struct api_metrics, rule_errors)},
         {"edict_refused", "Evaluation requests that were not understood or not taken.", offsetof(struct api_metrics, refused)},
-        {"edict_extra_attempts", "Evaluations repeated because the state had changed.", offsetof(struct api_metrics, extra_attempts)},
+        {"edict_extra_attempts", "Evaluations repeated because the state had changed.",
+         offsetof(struct api_metrics, extra_attempts)},
     };
 
     for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) {

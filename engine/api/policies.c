@@ -109,10 +109,11 @@ static void reload_reply_broken(struct api_call *call, const struct activation_o
     struct buf detail;
 
     buf_create(&detail, call->http->arena);
-    buf_printf(&detail, "the policies were not loaded; the active ones stay. %s%s%s", outcome->error.where, outcome->error.where[0] ? ": " : "",
-               outcome->error.message);
+    buf_printf(&detail, "the policies were not loaded; the active ones stay. %s%s%s", outcome->error.where,
+               outcome->error.where[0] ? ": " : "", outcome->error.message);
     for (size_t i = 0; i < outcome->report.count && i < 20; i++)
-        buf_printf(&detail, "\n%s:%d: %s", outcome->report.items[i].file, outcome->report.items[i].line, outcome->report.items[i].message);
+        buf_printf(&detail, "\n%s:%d: %s", outcome->report.items[i].file, outcome->report.items[i].line,
+                   outcome->report.items[i].message);
     http_reply_problem(call->http, outcome->status == STATUS_UNAVAILABLE ? 503 : 400, buf_slice(&detail), NULL, 0);
 }
 

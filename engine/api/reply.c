@@ -8,7 +8,8 @@ void reply_json_with(struct api_call *call, int status, const struct buf *body, 
 {
     struct slice bytes = buf_slice(body);
     struct http_header all[REPLY_HEADERS_MAX];
-    struct http_reply reply = {.status = status, .content_type = SLICE("application/json"), .headers = all, .body = &bytes, .body_count = 1};
+    struct http_reply reply = {
+        .status = status, .content_type = SLICE("application/json"), .headers = all, .body = &bytes, .body_count = 1};
 
     if (body->failed) {
         reply_problem(call, 503, "", "the answer needs more memory than one call may use");
@@ -49,7 +50,8 @@ int reply_http_status(enum status status)
 
 struct slice reply_detail(struct arena *arena, const struct error *error)
 {
-    struct slice detail = error->where[0] ? arena_printf(arena, "%s: %s", error->where, error->message) : slice_from_str(error->message);
+    struct slice detail =
+        error->where[0] ? arena_printf(arena, "%s: %s", error->where, error->message) : slice_from_str(error->message);
 
     return detail.data ? detail : SLICE("out of memory");
 }

@@ -8,7 +8,8 @@
 
 /* 200 (or another status) with a JSON body built in the call's arena. A buffer that failed is answered 503. */
 void reply_json(struct api_call *call, int status, const struct buf *body);
-void reply_json_with(struct api_call *call, int status, const struct buf *body, const struct http_header *headers, size_t count);
+void reply_json_with(struct api_call *call, int status, const struct buf *body, const struct http_header *headers,
+                     size_t count);
 /* The problem document for `error`; too_many: 429 with Retry-After. */
 void reply_error(struct api_call *call, const struct error *error);
 void reply_too_many(struct api_call *call, const struct error *error);

@@ -1,5 +1,6 @@
 /*
- * Long polls: calls of one worker that wait for an escalation to change. The sequencer's thread tells every worker that has any.
+ * Long polls: calls of one worker that wait for an escalation to change. The sequencer's thread tells every worker that has
+ * any.
  */
 #ifndef EDICT_API_WAITERS_H
 #define EDICT_API_WAITERS_H
@@ -16,7 +17,8 @@ struct api_waiters {
     _Atomic unsigned count; /* read by the sequencer's thread */
 };
 
-/* Calls `resume` on this worker's thread once: when the escalation has changed, after `wait_s` seconds, when the client has gone, or at the drain. */
+/* Calls `resume` on this worker's thread once: when the escalation has changed, after `wait_s` seconds, when the client has
+ * gone, or at the drain. */
 void waiters_add(struct api_call *call, uint64_t escalation_number, unsigned wait_s, void (*resume)(struct api_call *call));
 /* state_watch_f; `context` is the struct api_shared. The sequencer's thread. */
 void waiters_notify(void *context, uint64_t escalation_number);

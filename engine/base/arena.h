@@ -13,12 +13,12 @@
 struct arena_block;
 
 struct arena {
-    struct arena_block *first;   /* kept across resets, so a warm arena allocates nothing */
+    struct arena_block *first; /* kept across resets, so a warm arena allocates nothing */
     struct arena_block *current;
-    size_t block_size;           /* bytes of each ordinary block */
-    size_t cap;                  /* bytes handed out at most between two resets */
-    size_t used;                 /* bytes handed out since the last reset */
-    bool exhausted;              /* the cap or malloc said no since the last reset */
+    size_t block_size; /* bytes of each ordinary block */
+    size_t cap;        /* bytes handed out at most between two resets */
+    size_t used;       /* bytes handed out since the last reset */
+    bool exhausted;    /* the cap or malloc said no since the last reset */
 };
 
 /* In place; allocates nothing yet. */

@@ -152,15 +152,16 @@ bool clock_parse(struct slice text, int64_t *time_ms)
         !take_digits(text, 8, 2, &day) || !take_digits(text, 11, 2, &hour) || !take_digits(text, 14, 2, &minute) ||
         !take_digits(text, 17, 2, &second))
         return false;
-    if (text.data[4] != '-' || text.data[7] != '-' || (text.data[10] != 'T' && text.data[10] != 't') ||
-        text.data[13] != ':' || text.data[16] != ':')
+    if (text.data[4] != '-' || text.data[7] != '-' || (text.data[10] != 'T' && text.data[10] != 't') || text.data[13] != ':' ||
+        text.data[16] != ':')
         return false;
     if (year < 1 || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) || hour > 23 || minute > 59 ||
         second > 59)
         return false;
     if (!take_fraction(text, &at, &ms) || !take_offset(text, at, &offset_s))
         return false;
-    *time_ms = ((days_from_civil(year, month, day) * S_PER_DAY) + hour * 3600 + minute * 60 + second - offset_s) * MS_PER_S + ms;
+    *time_ms =
+        ((days_from_civil(year, month, day) * S_PER_DAY) + hour * 3600 + minute * 60 + second - offset_s) * MS_PER_S + ms;
     return true;
 }
 

@@ -28,6 +28,6 @@ struct inbox_item *inbox_take_all(struct inbox *inbox);
 bool inbox_is_empty(struct inbox *inbox);
 
 /* The struct that embeds an item. */
-#define INBOX_OWNER(item, type, member) ((type *)(void *)((char *)(item) - offsetof(type, member)))
+#define INBOX_OWNER(item, type, member) ((type *)(void *)((char *)(item)-offsetof(type, member)))
 
 #endif

@@ -57,7 +57,8 @@ static const char *level_name(enum log_level level)
     return names[level];
 }
 
-static void put_json(struct line *line, const char *when, enum log_level level, const char *message, const struct log_field *field)
+static void put_json(struct line *line, const char *when, enum log_level level, const char *message,
+                     const struct log_field *field)
 {
     put_str(line, "{\"time\":\"");
     put(line, when, CLOCK_TEXT_SIZE);
@@ -85,7 +86,8 @@ static void put_json(struct line *line, const char *when, enum log_level level, 
     line->size += line->cut ? 13 : 2;
 }
 
-static void put_text(struct line *line, const char *when, enum log_level level, const char *message, const struct log_field *field)
+static void put_text(struct line *line, const char *when, enum log_level level, const char *message,
+                     const struct log_field *field)
 {
     put(line, when, CLOCK_TEXT_SIZE);
     put_str(line, " ");

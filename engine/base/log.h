@@ -30,10 +30,19 @@ struct log_field {
 void log_write(const struct log *log, enum log_level level, const char *message, const struct log_field *fields);
 
 /* log_event(log, LOG_INFO, "started", LOG_N("threads", 4), LOG_S("data", dir)); at least one field. */
-#define LOG_S(field, value) {.name = (field), .kind = LOG_FIELD_TEXT, .text = slice_from_str(value)}
-#define LOG_SLICE(field, value) {.name = (field), .kind = LOG_FIELD_TEXT, .text = (value)}
-#define LOG_N(field, value) {.name = (field), .kind = LOG_FIELD_INT, .number = (int64_t)(value)}
-#define log_event(log, level, message, ...) \
+#define LOG_S(field, value)                                                                                                    \
+    {                                                                                                                          \
+        .name = (field), .kind = LOG_FIELD_TEXT, .text = slice_from_str(value)                                                 \
+    }
+#define LOG_SLICE(field, value)                                                                                                \
+    {                                                                                                                          \
+        .name = (field), .kind = LOG_FIELD_TEXT, .text = (value)                                                               \
+    }
+#define LOG_N(field, value)                                                                                                    \
+    {                                                                                                                          \
+        .name = (field), .kind = LOG_FIELD_INT, .number = (int64_t)(value)                                                     \
+    }
+#define log_event(log, level, message, ...)                                                                                    \
     log_write((log), (level), (message), (const struct log_field[]){__VA_ARGS__, {.name = NULL}})
 
 bool log_level_parse(struct slice name, enum log_level *level); /* debug, info, warn, error */

@@ -32,7 +32,8 @@ struct error {
 
 #define EDICT_MUST_USE __attribute__((warn_unused_result))
 
-/* Fills `error` (may be NULL; text is cut at its bound, never overrun) and returns `status`, so that callers can `return error_set(…)`. */
+/* Fills `error` (may be NULL; text is cut at its bound, never overrun) and returns `status`, so that callers can `return
+ * error_set(…)`. */
 enum status error_set(struct error *error, enum status status, const char *where, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 enum status error_set_v(struct error *error, enum status status, const char *where, const char *format, va_list arguments)

@@ -118,7 +118,8 @@ static size_t escape_json(uint32_t c, const char *bytes, size_t length, char *ou
     if (c < 0x10000)
         return put_hex(out, "\\u%04x", c);
     length = put_hex(out, "\\u%04x", 0xD800U + ((c - 0x10000U) >> 10));
-    return length + (size_t)snprintf(out + length, TEXT_ESCAPED_MAX - length, "\\u%04x", (unsigned)(0xDC00U + ((c - 0x10000U) & 0x3FFU)));
+    return length + (size_t)snprintf(out + length, TEXT_ESCAPED_MAX - length, "\\u%04x",
+                                     (unsigned)(0xDC00U + ((c - 0x10000U) & 0x3FFU)));
 }
 
 static size_t escape_terminal(uint32_t c, const char *bytes, size_t length, bool one_line, char *out)
@@ -183,7 +184,8 @@ unsigned text_distance(struct slice a, struct slice b, unsigned limit)
         row[0] = (unsigned)i;
         for (size_t j = 1; j <= b.size; j++) {
             row[j] = min3(last[j] + 1, row[j - 1] + 1, last[j - 1] + (a.data[i - 1] != b.data[j - 1]));
-            if (i > 1 && j > 1 && a.data[i - 1] == b.data[j - 2] && a.data[i - 2] == b.data[j - 1] && before[j - 2] + 1 < row[j])
+            if (i > 1 && j > 1 && a.data[i - 1] == b.data[j - 2] && a.data[i - 2] == b.data[j - 1] &&
+                before[j - 2] + 1 < row[j])
                 row[j] = before[j - 2] + 1;
         }
         before = last;

@@ -28,7 +28,8 @@ enum { TEXT_ESCAPED_MAX = 16 };
 size_t text_escape_next(struct slice text, size_t at, enum text_escape how, char out[TEXT_ESCAPED_MAX], size_t *out_size);
 void text_escape(struct buf *out, struct slice text, enum text_escape how);
 
-/* Edit distance (insert, delete, replace, swap of neighbours) for "did you mean"; more than `limit` gives limit + 1. Texts over 64 bytes: limit + 1. */
+/* Edit distance (insert, delete, replace, swap of neighbours) for "did you mean"; more than `limit` gives limit + 1. Texts over
+ * 64 bytes: limit + 1. */
 unsigned text_distance(struct slice a, struct slice b, unsigned limit);
 
 #endif

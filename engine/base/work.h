@@ -1,5 +1,6 @@
 /*
- * A piece of work handed to another thread through an inbox: what runs there when it arrives. Embedded in the thing it is about.
+ * A piece of work handed to another thread through an inbox: what runs there when it arrives. Embedded in the thing it is
+ * about.
  */
 #ifndef EDICT_BASE_WORK_H
 #define EDICT_BASE_WORK_H

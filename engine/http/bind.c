@@ -19,7 +19,8 @@ struct bind_parsed {
 
 static enum status bad_address(struct slice where, struct error *error)
 {
-    return error_set(error, STATUS_INVALID, "", "\"%.*s\" is no address: expected ADDR:PORT, such as 127.0.0.1:8080 or [::1]:8080",
+    return error_set(error, STATUS_INVALID, "",
+                     "\"%.*s\" is no address: expected ADDR:PORT, such as 127.0.0.1:8080 or [::1]:8080",
                      (int)(where.size > 64 ? 64 : where.size), where.data);
 }
 
@@ -70,7 +71,8 @@ static void format(struct slice host, uint16_t port, struct bind_address *out)
     snprintf(out->text, sizeof out->text, "%.*s:%u", SLICE_ARG(host), port);
 }
 
-static enum status parse(struct slice where, struct bind_parsed *parsed, struct slice *host, struct bind_address *out, struct error *error)
+static enum status parse(struct slice where, struct bind_parsed *parsed, struct slice *host, struct bind_address *out,
+                         struct error *error)
 {
     uint16_t port;
 
@@ -93,7 +95,8 @@ enum status bind_parse(struct slice where, struct bind_address *address, struct 
 static enum status bind_failed(const char *address, struct error *error)
 {
     if (errno == EADDRINUSE)
-        return error_set(error, STATUS_CONFLICT, address, "the address is in use; stop the other program, or choose another port (0 picks a free one)");
+        return error_set(error, STATUS_CONFLICT, address,
+                         "the address is in use; stop the other program, or choose another port (0 picks a free one)");
     if (errno == EACCES)
         return error_set(error, STATUS_DENIED, address, "this port needs privileges; choose one above 1023");
     return error_set(error, STATUS_IO, address, "cannot listen: %m");
@@ -105,7 +108,8 @@ static int open_socket(const struct bind_parsed *parsed, bool share)
 
     if (fd < 0)
         return -1;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0 && (!share || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) == 0) &&
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0 &&
+        (!share || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) == 0) &&
         bind(fd, (const struct sockaddr *)&parsed->address, parsed->size) == 0)
         return fd;
     one = errno;
@@ -121,7 +125,8 @@ static uint16_t bound_port(int fd)
 
     if (getsockname(fd, (struct sockaddr *)&address, &size) != 0)
         return 0;
-    return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port : ((struct sockaddr_in *)&address)->sin_port);
+    return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
+                                               : ((struct sockaddr_in *)&address)->sin_port);
 }
 
 static void set_port(struct bind_parsed *parsed, uint16_t port)
@@ -132,7 +137,8 @@ static void set_port(struct bind_parsed *parsed, uint16_t port)
         ((struct sockaddr_in *)&parsed->address)->sin_port = htons(port);
 }
 
-/* Sharing lets a second server of the same user join unnoticed, so the address is first taken without it: somebody else's socket then shows. */
+/* Sharing lets a second server of the same user join unnoticed, so the address is first taken without it: somebody else's
+ * socket then shows. */
 static bool is_free(const struct bind_parsed *parsed)
 {
     int fd = open_socket(parsed, false);
@@ -194,9 +200,11 @@ static enum status make_way(const char *path, const struct sockaddr_un *address,
     if (lstat(path, &info) != 0)
         return STATUS_OK;
     if (!S_ISSOCK(info.st_mode))
-        return error_set(error, STATUS_CONFLICT, path, "there is a file of another kind where the socket should be; remove it or choose another path");
+        return error_set(error, STATUS_CONFLICT, path,
+                         "there is a file of another kind where the socket should be; remove it or choose another path");
     if (answers(address))
-        return error_set(error, STATUS_CONFLICT, path, "another process listens on this socket; stop it, or choose another path");
+        return error_set(error, STATUS_CONFLICT, path,
+                         "another process listens on this socket; stop it, or choose another path");
     unlink(path);
     return STATUS_OK;
 }
@@ -208,7 +216,8 @@ enum status bind_unix(const char *path, int *fd, struct error *error)
     mode_t before;
 
     if (strlen(path) >= sizeof address.sun_path)
-        return error_set(error, STATUS_INVALID, path, "a socket's path has at most %zu bytes; choose a shorter one with --unix", sizeof address.sun_path - 1);
+        return error_set(error, STATUS_INVALID, path, "a socket's path has at most %zu bytes; choose a shorter one with --unix",
+                         sizeof address.sun_path - 1);
     memcpy(address.sun_path, path, strlen(path) + 1);
     status = make_way(path, &address, error);
     if (status != STATUS_OK)

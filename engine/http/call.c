@@ -8,7 +8,8 @@
 
 struct slice http_method_name(enum http_method method)
 {
-    static const struct slice names[] = {{"GET", 3}, {"HEAD", 4}, {"POST", 4}, {"PUT", 3}, {"DELETE", 6}, {"OPTIONS", 7}, {"PATCH", 5}};
+    static const struct slice names[] = {{"GET", 3},    {"HEAD", 4},    {"POST", 4}, {"PUT", 3},
+                                         {"DELETE", 6}, {"OPTIONS", 7}, {"PATCH", 5}};
 
     return names[method];
 }
@@ -43,7 +44,8 @@ size_t http_query_get(const struct http_call *call, const char *name, struct sli
 
         sign = slice_find(pair, '=', 0);
         if (slice_equal_str(target_decode(call->arena, slice_sub(pair, 0, sign), true), name) && count++ == 0 && value)
-            *value = sign == SIZE_MAX ? (struct slice){"", 0} : target_decode(call->arena, slice_sub(pair, sign + 1, SIZE_MAX), true);
+            *value = sign == SIZE_MAX ? (struct slice){"", 0}
+                                      : target_decode(call->arena, slice_sub(pair, sign + 1, SIZE_MAX), true);
         rest = end == SIZE_MAX ? (struct slice){0} : slice_sub(rest, end + 1, SIZE_MAX);
     }
     return count;

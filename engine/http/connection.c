@@ -13,7 +13,8 @@ static void on_timer(evutil_socket_t fd, short what, void *context);
 
 /* ---- deadlines ---- */
 
-/* The timer is only armed anew when it would fire too late: on a busy connection deadlines move all the time, and mostly later. */
+/* The timer is only armed anew when it would fire too late: on a busy connection deadlines move all the time, and mostly later.
+ */
 static void arm(struct connection *connection)
 {
     uint64_t due = connection->deadline_ms, now = worker_now_ms(connection->worker);
@@ -167,7 +168,8 @@ void connection_close(struct connection *connection)
     leave(connection);
 }
 
-/* All is said: sends what is left and ends; the peer's further bytes are read over for a while, so that it gets to see the answer. */
+/* All is said: sends what is left and ends; the peer's further bytes are read over for a while, so that it gets to see the
+ * answer. */
 static void begin_linger(struct connection *connection)
 {
     connection->lingering = true;
@@ -247,7 +249,8 @@ static bool may_read(const struct connection *connection)
 {
     const struct http_options *options = &connection->worker->options;
 
-    return connection->reading != READ_NOTHING && connection->call_count < options->pipelined_max && unsent(connection) < options->output_bytes_max;
+    return connection->reading != READ_NOTHING && connection->call_count < options->pipelined_max &&
+           unsent(connection) < options->output_bytes_max;
 }
 
 /* As many requests as are there and may be taken. */
@@ -452,7 +455,9 @@ static struct bufferevent *new_bufferevent(struct http_worker *worker, struct li
     if (!listener->options.tls)
         return bufferevent_socket_new(worker->base, fd, BEV_OPT_CLOSE_ON_FREE);
     ssl = SSL_new(listener->options.tls);
-    return ssl ? bufferevent_openssl_socket_new(worker->base, fd, ssl, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS) : NULL;
+    return ssl ? bufferevent_openssl_socket_new(worker->base, fd, ssl, BUFFEREVENT_SSL_ACCEPTING,
+                                                BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS)
+               : NULL;
 }
 
 void connection_accept(struct http_worker *worker, struct listener *listener, int fd)

@@ -1,6 +1,7 @@
 /*
- * The head of a request. Its raw bytes are checked line by line before llhttp sees them, so that nothing that two implementations might read differently gets
- * any further (RFC 9112, 2.2, 3, 5, 6): bare CR or LF, folded lines, white space around names, controls, more than one length.
+ * The head of a request. Its raw bytes are checked line by line before llhttp sees them, so that nothing that two
+ * implementations might read differently gets any further (RFC 9112, 2.2, 3, 5, 6): bare CR or LF, folded lines, white space
+ * around names, controls, more than one length.
  */
 #include "http/internal.h"
 
@@ -19,7 +20,8 @@ struct head {
 
 static bool is_token(char c)
 {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c != '\0' && strchr("!#$%&'*+-.^_`|~", c));
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c != '\0' && strchr("!#$%&'*+-.^_`|~", c));
 }
 
 static const char *check_request_line(struct slice line)
@@ -37,7 +39,9 @@ static const char *check_request_line(struct slice line)
             return "the target holds a character that must be percent-encoded";
     }
     line = slice_sub(line, second + 1, SIZE_MAX);
-    return slice_equal(line, SLICE("HTTP/1.1")) || slice_equal(line, SLICE("HTTP/1.0")) ? NULL : "the version must be HTTP/1.1 or HTTP/1.0";
+    return slice_equal(line, SLICE("HTTP/1.1")) || slice_equal(line, SLICE("HTTP/1.0"))
+               ? NULL
+               : "the version must be HTTP/1.1 or HTTP/1.0";
 }
 
 static const char *check_header_line(struct slice line)
@@ -141,8 +145,8 @@ static bool map_method(unsigned method, enum http_method *out)
     static const struct {
         llhttp_method_t from;
         enum http_method to;
-    } methods[] = {{HTTP_GET, HTTP_METHOD_GET},   {HTTP_HEAD, HTTP_METHOD_HEAD},     {HTTP_POST, HTTP_METHOD_POST},
-                   {HTTP_PUT, HTTP_METHOD_PUT},   {HTTP_DELETE, HTTP_METHOD_DELETE}, {HTTP_OPTIONS, HTTP_METHOD_OPTIONS},
+    } methods[] = {{HTTP_GET, HTTP_METHOD_GET},    {HTTP_HEAD, HTTP_METHOD_HEAD},     {HTTP_POST, HTTP_METHOD_POST},
+                   {HTTP_PUT, HTTP_METHOD_PUT},    {HTTP_DELETE, HTTP_METHOD_DELETE}, {HTTP_OPTIONS, HTTP_METHOD_OPTIONS},
                    {HTTP_PATCH, HTTP_METHOD_PATCH}};
 
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
@@ -201,7 +205,8 @@ static bool equals_no_case(struct slice s, const char *text)
 static const char *find_framing(struct connection *connection, struct call *call, int *status)
 {
     struct slice length, coding;
-    size_t lengths = http_header_get(&call->public, "content-length", &length), codings = http_header_get(&call->public, "transfer-encoding", &coding);
+    size_t lengths = http_header_get(&call->public, "content-length", &length),
+           codings = http_header_get(&call->public, "transfer-encoding", &coding);
 
     connection->chunked = codings > 0;
     connection->body_left = 0;
@@ -287,7 +292,8 @@ static const char *interpret(struct connection *connection, struct call *call, i
 
 /* ---- the step ---- */
 
-static struct call *new_call(struct connection *connection, struct slice *bytes, size_t size, struct evbuffer *in, size_t header_count)
+static struct call *new_call(struct connection *connection, struct slice *bytes, size_t size, struct evbuffer *in,
+                             size_t header_count)
 {
     struct call *call = worker_take_call(connection->worker);
     char *copy = call ? arena_alloc(&call->arena, size + 1) : NULL;

@@ -25,8 +25,8 @@
 enum call_state { CALL_WAITING, CALL_STREAMING, CALL_DONE };
 
 struct call {
-    struct http_call public; /* first */
-    struct call *next;       /* of the connection, oldest first */
+    struct http_call public;       /* first */
+    struct call *next;             /* of the connection, oldest first */
     struct connection *connection; /* NULL once the client has gone for good */
     struct call *pool_next;
     struct arena arena;
@@ -101,7 +101,8 @@ struct http_worker {
     bool drain_begun;
     time_t date_second;
     char date[40];
-    _Atomic uint64_t accepted, active, refused, requests, calls, replies[6], bytes_in, bytes_out, timeouts, aborted, accept_failures;
+    _Atomic uint64_t accepted, active, refused, requests, calls, replies[6], bytes_in, bytes_out, timeouts, aborted,
+        accept_failures;
 };
 
 static inline void http_count(_Atomic uint64_t *counter, uint64_t amount)
@@ -130,7 +131,8 @@ void connection_refuse(struct connection *connection, int status, const char *de
 /* The request is whole: into the queue, and to the handler. */
 void connection_dispatch(struct connection *connection);
 
-/* ---- head.c, body.c: one step on the bytes that are there; true when something was consumed and there may be more to do ---- */
+/* ---- head.c, body.c: one step on the bytes that are there; true when something was consumed and there may be more to do ----
+ */
 bool head_read(struct connection *connection, struct evbuffer *in);
 bool body_read(struct connection *connection, struct evbuffer *in);
 bool body_begin(struct connection *connection); /* after the head: false when refused */

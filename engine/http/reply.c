@@ -135,21 +135,28 @@ void http_reply(struct http_call *public, const struct http_reply *reply)
 
 void http_reply_body(struct http_call *call, int status, const char *content_type, struct slice body)
 {
-    const struct http_reply reply = {.status = status, .content_type = slice_from_str(content_type), .body = &body, .body_count = 1};
+    const struct http_reply reply = {
+        .status = status, .content_type = slice_from_str(content_type), .body = &body, .body_count = 1};
 
     http_reply(call, &reply);
 }
 
-void http_reply_problem(struct http_call *public, int status, struct slice detail, const struct http_header *headers, size_t header_count)
+void http_reply_problem(struct http_call *public, int status, struct slice detail, const struct http_header *headers,
+                        size_t header_count)
 {
     struct call *call = (struct call *)public;
     struct buf out;
     struct slice body;
-    struct http_reply reply = {
-        .status = status, .content_type = SLICE("application/problem+json"), .headers = headers, .header_count = header_count, .body = &body, .body_count = 1};
+    struct http_reply reply = {.status = status,
+                               .content_type = SLICE("application/problem+json"),
+                               .headers = headers,
+                               .header_count = header_count,
+                               .body = &body,
+                               .body_count = 1};
 
     buf_create(&out, &call->arena);
-    buf_printf(&out, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":\"", http_status_title(status), status);
+    buf_printf(&out, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":\"", http_status_title(status),
+               status);
     text_escape(&out, detail, TEXT_ESCAPE_JSON);
     buf_add_str(&out, "\"}");
     body = out.failed ? SLICE("{}") : buf_slice(&out);

@@ -45,7 +45,8 @@ static bool has_control(struct slice text)
     return false;
 }
 
-/* "http://host/path": the form for proxies, which servers must take (RFC 9112, 3.2.2). What it names as the host is checked like the header. */
+/* "http://host/path": the form for proxies, which servers must take (RFC 9112, 3.2.2). What it names as the host is checked
+ * like the header. */
 static const char *strip_authority(struct slice *target)
 {
     static const struct slice schemes[] = {{"http://", 7}, {"https://", 8}};

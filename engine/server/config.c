@@ -28,11 +28,14 @@ static const struct config_setting config_settings[] = {
     {"metrics", CONFIG_TEXT, CONFIG_AT(metrics), 0, 0, "127.0.0.1:9090", "ADDR:PORT", "Prometheus metrics"},
     {"unix", CONFIG_TEXT, CONFIG_AT(unix_path), 0, 0, "", "PATH", "Unix-domain socket; default DIR/edictd.sock of --data"},
     {"threads", CONFIG_NUMBER, CONFIG_AT(threads), 0, CONFIG_THREADS_MAX, "0", "N", "worker threads; 0 is one a core"},
-    {"durability", CONFIG_DURABILITY, CONFIG_AT(sync), 0, 0, "sync", "sync|async", "async survives a crash of the process, not of the machine"},
-    {"allow-origin", CONFIG_TEXT, CONFIG_AT(allow_origin), 0, 0, "", "ORIGINS", "values of Origin to accept, separated by commas"},
+    {"durability", CONFIG_DURABILITY, CONFIG_AT(sync), 0, 0, "sync", "sync|async",
+     "async survives a crash of the process, not of the machine"},
+    {"allow-origin", CONFIG_TEXT, CONFIG_AT(allow_origin), 0, 0, "", "ORIGINS",
+     "values of Origin to accept, separated by commas"},
     {"reservation-ttl-s", CONFIG_NUMBER, CONFIG_AT(reservation_ttl_s), 1, 31 * 86400, "86400", "N",
      "seconds until an approval's cost is charged in full when no outcome is reported"},
-    {"escalation-ttl-s", CONFIG_NUMBER, CONFIG_AT(escalation_ttl_s), 1, 31 * 86400, "86400", "N", "seconds until a pending escalation expires"},
+    {"escalation-ttl-s", CONFIG_NUMBER, CONFIG_AT(escalation_ttl_s), 1, 31 * 86400, "86400", "N",
+     "seconds until a pending escalation expires"},
     {"drain-s", CONFIG_NUMBER, CONFIG_AT(drain_s), 0, 600, "10", "N", "seconds that open calls get when the server stops"},
     {"log-level", CONFIG_LEVEL, CONFIG_AT(log_level), 0, 0, "info", "LEVEL", "debug, info, warn or error"},
     {"log-format", CONFIG_FORMAT, CONFIG_AT(log_format), 0, 0, "text", "FORMAT", "text or json"},
@@ -50,7 +53,8 @@ static void *setting_target(struct config *config, const struct config_setting *
     return (char *)config + setting->offset;
 }
 
-static enum status set_number(const struct config_setting *setting, struct slice value, int64_t *target, const char *where, struct error *error)
+static enum status set_number(const struct config_setting *setting, struct slice value, int64_t *target, const char *where,
+                              struct error *error)
 {
     uint64_t number;
 
@@ -58,11 +62,12 @@ static enum status set_number(const struct config_setting *setting, struct slice
         *target = (int64_t)number;
         return STATUS_OK;
     }
-    return error_set(error, STATUS_INVALID, where, "%s: expected a whole number from %lld to %lld", setting->name, (long long)setting->low,
-                     (long long)setting->high);
+    return error_set(error, STATUS_INVALID, where, "%s: expected a whole number from %lld to %lld", setting->name,
+                     (long long)setting->low, (long long)setting->high);
 }
 
-static enum status set_durability(const struct config_setting *setting, struct slice value, bool *sync, const char *where, struct error *error)
+static enum status set_durability(const struct config_setting *setting, struct slice value, bool *sync, const char *where,
+                                  struct error *error)
 {
     *sync = slice_equal(value, SLICE("sync"));
     if (*sync || slice_equal(value, SLICE("async")))
@@ -70,7 +75,8 @@ static enum status set_durability(const struct config_setting *setting, struct s
     return error_set(error, STATUS_INVALID, where, "%s: expected sync or async", setting->name);
 }
 
-static enum status set_format(const struct config_setting *setting, struct slice value, enum log_format *format, const char *where, struct error *error)
+static enum status set_format(const struct config_setting *setting, struct slice value, enum log_format *format,
+                              const char *where, struct error *error)
 {
     *format = slice_equal(value, SLICE("json")) ? LOG_JSON : LOG_TEXT;
     if (*format == LOG_JSON || slice_equal(value, SLICE("text")))
@@ -78,7 +84,8 @@ static enum status set_format(const struct config_setting *setting, struct slice
     return error_set(error, STATUS_INVALID, where, "%s: expected text or json", setting->name);
 }
 
-static enum status setting_set(const struct config_setting *setting, struct slice value, struct config *config, const char *where, struct error *error)
+static enum status setting_set(const struct config_setting *setting, struct slice value, struct config *config,
+                               const char *where, struct error *error)
 {
     void *target = setting_target(config, setting);
 
@@ -125,13 +132,15 @@ static enum status unknown_setting(struct slice name, const char *where, struct 
             nearest = config_settings[i].name;
         }
     }
-    return error_set(error, STATUS_INVALID, where, "unknown setting \"%.*s\"%s%s%s", (int)(name.size > 64 ? 64 : name.size), name.data,
-                     nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "; see edictd --help");
+    return error_set(error, STATUS_INVALID, where, "unknown setting \"%.*s\"%s%s%s", (int)(name.size > 64 ? 64 : name.size),
+                     name.data, nearest ? "; did you mean \"" : "", nearest ? nearest : "",
+                     nearest ? "\"?" : "; see edictd --help");
 }
 
 /* ---- flags ---- */
 
-static enum status flag_value(int argc, char *const *argv, int *at, struct slice equals, const char **value, struct error *error)
+static enum status flag_value(int argc, char *const *argv, int *at, struct slice equals, const char **value,
+                              struct error *error)
 {
     if (equals.data) {
         *value = equals.data;
@@ -162,7 +171,8 @@ static enum status read_flag(int argc, char *const *argv, int *at, struct config
     return flag_value(argc, argv, at, equals, &flags->values[setting - config_settings], error);
 }
 
-static enum status read_flags(int argc, char *const *argv, struct config_flags *flags, enum config_action *action, struct error *error)
+static enum status read_flags(int argc, char *const *argv, struct config_flags *flags, enum config_action *action,
+                              struct error *error)
 {
     enum status status = STATUS_OK;
 
@@ -189,7 +199,8 @@ static struct slice trim(struct slice s)
     return s;
 }
 
-static enum status read_line(struct slice line, const char *file, unsigned number, struct config *config, bool *seen, struct error *error)
+static enum status read_line(struct slice line, const char *file, unsigned number, struct config *config, bool *seen,
+                             struct error *error)
 {
     char where[ERROR_WHERE_MAX];
     size_t sign = slice_find(line, '=', 0);
@@ -264,8 +275,8 @@ static const char *variable_value(char *const *environment, const char *name)
     return NULL;
 }
 
-static enum status apply_setting(const struct config_setting *setting, const char *flag, char *const *environment, struct config *config,
-                                 struct error *error)
+static enum status apply_setting(const struct config_setting *setting, const char *flag, char *const *environment,
+                                 struct config *config, struct error *error)
 {
     char variable[64], where[80];
     const char *value = flag;
@@ -279,7 +290,8 @@ static enum status apply_setting(const struct config_setting *setting, const cha
     return value ? setting_set(setting, slice_from_str(value), config, where, error) : STATUS_OK;
 }
 
-enum status config_read(int argc, char *const *argv, char *const *environment, struct config *config, enum config_action *action, struct error *error)
+enum status config_read(int argc, char *const *argv, char *const *environment, struct config *config,
+                        enum config_action *action, struct error *error)
 {
     struct config_flags flags = {0};
     enum status status = read_flags(argc, argv, &flags, action, error);
@@ -305,10 +317,12 @@ void config_print_help(int fd)
         char flag[64];
 
         snprintf(flag, sizeof flag, "--%s %s", setting->name, setting->argument);
-        dprintf(fd, "  %-29s %s%s%s%s\n", flag, setting->help, setting->initial[0] ? " [" : "", setting->initial, setting->initial[0] ? "]" : "");
+        dprintf(fd, "  %-29s %s%s%s%s\n", flag, setting->help, setting->initial[0] ? " [" : "", setting->initial,
+                setting->initial[0] ? "]" : "");
     }
     dprintf(fd, "  --help, --version\n\n"
-                "Every flag is also a name in the configuration file and a variable: --log-level is log-level = … and EDICT_LOG_LEVEL.\n"
+                "Every flag is also a name in the configuration file and a variable: --log-level is log-level = … and "
+                "EDICT_LOG_LEVEL.\n"
                 "Flags win over variables, variables over the file.\n"
                 "SIGTERM and SIGINT drain and stop; SIGHUP reloads the policies.\n");
 }

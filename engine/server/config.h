@@ -1,6 +1,6 @@
 /*
- * What edictd is told: by flags, then EDICT_* variables, then the configuration file, then defaults; the first that says something wins. One table
- * (config.c) names every setting for all three and for --help. Main thread.
+ * What edictd is told: by flags, then EDICT_* variables, then the configuration file, then defaults; the first that says
+ * something wins. One table (config.c) names every setting for all three and for --help. Main thread.
  */
 #ifndef EDICT_SERVER_CONFIG_H
 #define EDICT_SERVER_CONFIG_H
@@ -14,9 +14,9 @@ struct config {
     char data[CONFIG_TEXT_MAX];
     char policies[CONFIG_TEXT_MAX];
     char mcp[CONFIG_TEXT_MAX], rest[CONFIG_TEXT_MAX], metrics[CONFIG_TEXT_MAX]; /* ADDR:PORT */
-    char unix_path[CONFIG_TEXT_MAX]; /* empty: DATA/edictd.sock */
-    char allow_origin[CONFIG_TEXT_MAX]; /* separated by commas */
-    int64_t threads; /* 0: one a core */
+    char unix_path[CONFIG_TEXT_MAX];                                            /* empty: DATA/edictd.sock */
+    char allow_origin[CONFIG_TEXT_MAX];                                         /* separated by commas */
+    int64_t threads;                                                            /* 0: one a core */
     bool sync;
     enum log_level log_level;
     enum log_format log_format;
@@ -26,8 +26,8 @@ struct config {
 enum config_action { CONFIG_RUN, CONFIG_SHOW_HELP, CONFIG_SHOW_VERSION };
 
 /* `environment` is like environ(7). The error names the flag, the variable, or the file and line. */
-enum status config_read(int argc, char *const *argv, char *const *environment, struct config *config, enum config_action *action, struct error *error)
-    EDICT_MUST_USE;
+enum status config_read(int argc, char *const *argv, char *const *environment, struct config *config,
+                        enum config_action *action, struct error *error) EDICT_MUST_USE;
 /* The text of --help; a constant shape, written to `fd`. */
 void config_print_help(int fd);
 

@@ -68,7 +68,8 @@ static enum status read_token(int fd, const char *path, char token[FILES_TOKEN_S
     if (size < 0 || fstat(fd, &info) != 0)
         return error_set(error, STATUS_IO, path, "cannot read: %m");
     if (info.st_mode & 077)
-        return error_set(error, STATUS_DENIED, path, "others can read the admin token; chmod 600 it, or remove it to get a new one");
+        return error_set(error, STATUS_DENIED, path,
+                         "others can read the admin token; chmod 600 it, or remove it to get a new one");
     if (!token_is_valid(text, size))
         return error_set(error, STATUS_CORRUPT, path, "not an admin token (64 hex digits); remove the file to get a new one");
     memcpy(token, text, FILES_TOKEN_SIZE);
@@ -136,7 +137,8 @@ enum status files_write_endpoints(const char *folder, const struct files_endpoin
     buf_add_char(&text, '\n');
     snprintf(path, sizeof path, "%s/edictd.json", folder);
     snprintf(fresh, sizeof fresh, "%s.new", path);
-    status = text.failed ? error_set(error, STATUS_NO_MEMORY, "", "out of memory") : write_file(fresh, O_TRUNC, buf_slice(&text), error);
+    status = text.failed ? error_set(error, STATUS_NO_MEMORY, "", "out of memory")
+                         : write_file(fresh, O_TRUNC, buf_slice(&text), error);
     buf_destroy(&text);
     if (status == STATUS_OK && rename(fresh, path) != 0)
         status = error_set(error, STATUS_IO, path, "cannot rename into place: %m");

@@ -12,14 +12,16 @@ enum { FILES_TOKEN_SIZE = 64, FILES_PATH_MAX = 1024 };
 /* Makes the folder (0700) where it is missing. */
 enum status files_make_folder(const char *folder, struct error *error) EDICT_MUST_USE;
 /* Reads FOLDER/admin.token, or makes it (0600) on the first start. Refuses a file that others can read. */
-enum status files_admin_token(const char *folder, char token[FILES_TOKEN_SIZE], bool *created, struct error *error) EDICT_MUST_USE;
+enum status files_admin_token(const char *folder, char token[FILES_TOKEN_SIZE], bool *created,
+                              struct error *error) EDICT_MUST_USE;
 
 struct files_endpoints {
     const char *mcp, *rest, *metrics; /* "127.0.0.1:8080" */
     const char *unix_path;
 };
 /* FOLDER/edictd.json, atomically. */
-enum status files_write_endpoints(const char *folder, const struct files_endpoints *endpoints, struct error *error) EDICT_MUST_USE;
+enum status files_write_endpoints(const char *folder, const struct files_endpoints *endpoints,
+                                  struct error *error) EDICT_MUST_USE;
 void files_remove_endpoints(const char *folder);
 
 #endif

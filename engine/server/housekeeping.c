@@ -20,7 +20,8 @@ struct housekeeping {
     struct change changes[HOUSEKEEPING_EVENTS_MAX];
 };
 
-/* In the sequencer's thread: one change less to wait for. What the entry met (somebody was faster) does not matter: the next round looks again. */
+/* In the sequencer's thread: one change less to wait for. What the entry met (somebody was faster) does not matter: the next
+ * round looks again. */
 static void housekeeping_post(void *context, struct work *work)
 {
     struct housekeeping *housekeeping = context;
@@ -49,7 +50,9 @@ static void housekeeping_submit(struct housekeeping *housekeeping, size_t i)
                               .post = housekeeping_post,
                               .post_context = housekeeping};
     change->events[0] = housekeeping->events[i];
-    change->escalation_id = housekeeping->events[i].type == RECORD_ESCALATION_EXPIRED ? housekeeping->events[i].expired.escalation_id : (struct slice){0};
+    change->escalation_id = housekeeping->events[i].type == RECORD_ESCALATION_EXPIRED
+                                ? housekeeping->events[i].expired.escalation_id
+                                : (struct slice){0};
     change->basis = (struct state_basis){.kind = STATE_BASIS_RESOLVE, .agent = housekeeping->events[i].expired.agent};
     change_begin(change);
 }
@@ -61,8 +64,8 @@ static bool housekeeping_round(struct housekeeping *housekeeping)
     size_t count = 0;
 
     arena_reset(&housekeeping->arena);
-    if (state_due(housekeeping->options.state, &housekeeping->arena, clock_now_ms(&housekeeping->options.clock), HOUSEKEEPING_EVENTS_MAX,
-                  housekeeping->events, &count, &error) != STATUS_OK) {
+    if (state_due(housekeeping->options.state, &housekeeping->arena, clock_now_ms(&housekeeping->options.clock),
+                  HOUSEKEEPING_EVENTS_MAX, housekeeping->events, &count, &error) != STATUS_OK) {
         log_event(housekeeping->options.log, LOG_WARN, "expiries not read; trying again", LOG_S("error", error.message));
         return false;
     }

@@ -1,5 +1,6 @@
 /*
- * What time brings: escalations and reservations whose time has passed become entries. One thread of its own, which asks the state once a second.
+ * What time brings: escalations and reservations whose time has passed become entries. One thread of its own, which asks the
+ * state once a second.
  */
 #ifndef EDICT_SERVER_HOUSEKEEPING_H
 #define EDICT_SERVER_HOUSEKEEPING_H
@@ -18,7 +19,8 @@ struct housekeeping_options {
 
 enum { HOUSEKEEPING_INTERVAL_MS = 1000, HOUSEKEEPING_EVENTS_MAX = 64 };
 
-enum status housekeeping_start(const struct housekeeping_options *options, struct housekeeping **out, struct error *error) EDICT_MUST_USE;
+enum status housekeeping_start(const struct housekeeping_options *options, struct housekeeping **out,
+                               struct error *error) EDICT_MUST_USE;
 /* Stops and joins; before ledger_stop. NULL accepted. */
 void housekeeping_stop(struct housekeeping *housekeeping);
 

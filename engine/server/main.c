@@ -24,7 +24,9 @@ static int serve(const struct config *config)
     }
     status = server_wait(server, &error);
     if (status != STATUS_OK) {
-        fprintf(stderr, "edictd: the ledger cannot be written (%s). What was being written may or may not be there; a restart recovers from the log and knows.\n",
+        fprintf(stderr,
+                "edictd: the ledger cannot be written (%s). What was being written may or may not be there; a restart recovers "
+                "from the log and knows.\n",
                 error.message);
         _exit(EXIT_FAILED); /* nothing may follow a failed write: neither flushes nor goodbyes */
     }

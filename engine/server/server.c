@@ -5,13 +5,13 @@
 #include "server/housekeeping.h"
 #include "server/worker.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <poll.h>
 #include <unistd.h>
 
 enum { SERVER_LISTENERS = API_LISTENER_UNIX + 1 };
@@ -35,8 +35,8 @@ struct server {
     struct api **apis;
     int *fds; /* worker_count rows of SERVER_LISTENERS */
     bool wrote_endpoints;
-    int signals;  /* signalfd */
-    int failure;  /* eventfd: the ledger has failed */
+    int signals; /* signalfd */
+    int failure; /* eventfd: the ledger has failed */
     struct error failure_error;
 };
 
@@ -100,7 +100,8 @@ static enum status bind_one(struct server *server, int tag, int *column, struct 
 
     if (status == STATUS_OK && !parsed.is_loopback)
         return error_set(error, STATUS_DENIED, listener_names[tag],
-                         "%s is not a loopback address; without TLS and authentication edictd listens on loopback only. Put a proxy that has both in front of it",
+                         "%s is not a loopback address; without TLS and authentication edictd listens on loopback only. Put a "
+                         "proxy that has both in front of it",
                          address);
     if (status == STATUS_OK)
         status = bind_tcp(slice_from_str(address), server->worker_count, column, &server->bound[tag], error);
@@ -131,7 +132,8 @@ static enum status bind_listeners(struct server *server, struct error *error)
 
 /* ---- durable truth ---- */
 
-/* In the sequencer's thread. Nothing can be known any more about what was being written, so the process ends, and a restart recovers from the log. */
+/* In the sequencer's thread. Nothing can be known any more about what was being written, so the process ends, and a restart
+ * recovers from the log. */
 static void ledger_failed(void *context, const struct error *error)
 {
     struct server *server = context;
@@ -144,7 +146,11 @@ static void ledger_failed(void *context, const struct error *error)
 static enum status open_ledger(struct server *server, struct error *error)
 {
     char folder[CONFIG_TEXT_MAX + 16];
-    struct ledger_options options = {.sync = server->config.sync, .clock = clock_system(), .log = &server->log, .failed = ledger_failed, .failed_context = server};
+    struct ledger_options options = {.sync = server->config.sync,
+                                     .clock = clock_system(),
+                                     .log = &server->log,
+                                     .failed = ledger_failed,
+                                     .failed_context = server};
     enum status status;
 
     snprintf(folder, sizeof folder, "%s/ledger", server->config.data);
@@ -252,9 +258,9 @@ static enum status announce(struct server *server, struct error *error)
     enum status status = files_write_endpoints(server->config.data, &endpoints, error);
 
     server->wrote_endpoints = status == STATUS_OK;
-    log_event(&server->log, LOG_INFO, "ready", LOG_S("mcp", endpoints.mcp), LOG_S("rest", endpoints.rest), LOG_S("metrics", endpoints.metrics),
-              LOG_S("unix", endpoints.unix_path), LOG_N("threads", (int64_t)server->worker_count),
-              LOG_S("durability", server->config.sync ? "sync" : "async"));
+    log_event(&server->log, LOG_INFO, "ready", LOG_S("mcp", endpoints.mcp), LOG_S("rest", endpoints.rest),
+              LOG_S("metrics", endpoints.metrics), LOG_S("unix", endpoints.unix_path),
+              LOG_N("threads", (int64_t)server->worker_count), LOG_S("durability", server->config.sync ? "sync" : "async"));
     return status;
 }
 
@@ -298,7 +304,8 @@ enum status server_start(const struct config *config, struct server **out, struc
         return error_set(error, STATUS_NO_MEMORY, "", "out of memory");
     server->config = *config;
     server->signals = server->failure = -1;
-    server->log = (struct log){.fd = STDERR_FILENO, .level = config->log_level, .format = config->log_format, .clock = clock_system()};
+    server->log =
+        (struct log){.fd = STDERR_FILENO, .level = config->log_level, .format = config->log_format, .clock = clock_system()};
     raise_descriptor_limit();
     status = start_steps(server, error);
     if (status != STATUS_OK)
@@ -380,7 +387,8 @@ static void close_unused_listeners(struct server *server)
         unlink(server->unix_path);
 }
 
-/* Workers first (they submit), then the loader and the housekeeping, then the ledger, which answers what it still holds into inboxes that exist until here. */
+/* Workers first (they submit), then the loader and the housekeeping, then the ledger, which answers what it still holds into
+ * inboxes that exist until here. */
 void server_stop(struct server *server)
 {
     if (!server)

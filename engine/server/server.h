@@ -1,5 +1,6 @@
 /*
- * The server put together: store, ledger, state, policies, workers; started in that order and stopped in the reverse one. Main thread.
+ * The server put together: store, ledger, state, policies, workers; started in that order and stopped in the reverse one. Main
+ * thread.
  */
 #ifndef EDICT_SERVER_SERVER_H
 #define EDICT_SERVER_SERVER_H

@@ -9,8 +9,8 @@ static enum status worker_listen(struct worker *worker, int tag, int fd, struct 
     return http_worker_listen(worker->http, &listener, error);
 }
 
-enum status worker_create(struct worker *worker, const struct api_shared *shared, size_t position, const struct decide_settings *settings,
-                          const int fds[API_LISTENER_UNIX + 1], struct error *error)
+enum status worker_create(struct worker *worker, const struct api_shared *shared, size_t position,
+                          const struct decide_settings *settings, const int fds[API_LISTENER_UNIX + 1], struct error *error)
 {
     uint64_t epoch = state_policy_epoch(shared->state);
     struct policy_vm *vm = activation_take(shared->activation, position, epoch);

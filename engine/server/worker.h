@@ -15,9 +15,11 @@ struct worker {
     bool started;
 };
 
-/* `fds` by listener tag (API_LISTENER_MCP …); owned by the worker from here on. The vm of the active bundle is taken from the activation. */
-enum status worker_create(struct worker *worker, const struct api_shared *shared, size_t position, const struct decide_settings *settings,
-                          const int fds[API_LISTENER_UNIX + 1], struct error *error) EDICT_MUST_USE;
+/* `fds` by listener tag (API_LISTENER_MCP …); owned by the worker from here on. The vm of the active bundle is taken from the
+ * activation. */
+enum status worker_create(struct worker *worker, const struct api_shared *shared, size_t position,
+                          const struct decide_settings *settings, const int fds[API_LISTENER_UNIX + 1],
+                          struct error *error) EDICT_MUST_USE;
 enum status worker_start(struct worker *worker, struct error *error) EDICT_MUST_USE;
 void worker_drain(struct worker *worker, uint32_t deadline_ms);
 void worker_join(struct worker *worker);

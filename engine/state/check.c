@@ -9,7 +9,8 @@ static enum ledger_result refuse(struct ledger_txn *txn, enum ledger_result resu
 
 /* ---- decisions, in the order of state.h ---- */
 
-static enum ledger_result check_key(const struct agent *agent, const struct decision *decision, struct ledger_txn *txn, int64_t time_ms)
+static enum ledger_result check_key(const struct agent *agent, const struct decision *decision, struct ledger_txn *txn,
+                                    int64_t time_ms)
 {
     struct table_node *node;
     const struct idempotency *known;
@@ -26,7 +27,8 @@ static enum ledger_result check_key(const struct agent *agent, const struct deci
     return digest_equal(&known->body_digest, &decision->body_digest) ? LEDGER_DUPLICATE : LEDGER_MISMATCH;
 }
 
-static enum ledger_result check_reservation(struct agent *agent, const struct decision *decision, struct ledger_txn *txn, int64_t time_ms)
+static enum ledger_result check_reservation(struct agent *agent, const struct decision *decision, struct ledger_txn *txn,
+                                            int64_t time_ms)
 {
     const struct budget *budget;
     int64_t used;
@@ -42,7 +44,8 @@ static enum ledger_result check_reservation(struct agent *agent, const struct de
     return LEDGER_OK;
 }
 
-static enum ledger_result check_grant(const struct agent *agent, const struct decision *decision, struct ledger_txn *txn, int64_t time_ms)
+static enum ledger_result check_grant(const struct agent *agent, const struct decision *decision, struct ledger_txn *txn,
+                                      int64_t time_ms)
 {
     const struct escalation *at = agent ? agent->escalations : NULL;
 
@@ -50,12 +53,14 @@ static enum ledger_result check_grant(const struct agent *agent, const struct de
         return LEDGER_OK;
     while (at && !slice_equal(slice_from(at->grant_id, sizeof at->grant_id), decision->effects.grant_id))
         at = at->next;
-    if (!at || at->state != ESCALATION_APPROVED || at->uses_left <= 0 || at->expires_at_ms <= time_ms || !digest_equal(&at->digest, &decision->action_digest))
+    if (!at || at->state != ESCALATION_APPROVED || at->uses_left <= 0 || at->expires_at_ms <= time_ms ||
+        !digest_equal(&at->digest, &decision->action_digest))
         return refuse(txn, LEDGER_PRECONDITION, "grant");
     return LEDGER_OK;
 }
 
-static enum ledger_result check_escalation(struct state *state, const struct agent *agent, const struct decision *decision, struct ledger_txn *txn)
+static enum ledger_result check_escalation(struct state *state, const struct agent *agent, const struct decision *decision,
+                                           struct ledger_txn *txn)
 {
     const struct escalation *pending = agent ? escalations_pending(agent, &decision->action_digest) : NULL;
 
@@ -76,7 +81,8 @@ static enum ledger_result check_escalation(struct state *state, const struct age
     return LEDGER_OK;
 }
 
-static enum ledger_result check_decision(struct state *state, const struct state_basis *basis, struct ledger_txn *txn, int64_t time_ms)
+static enum ledger_result check_decision(struct state *state, const struct state_basis *basis, struct ledger_txn *txn,
+                                         int64_t time_ms)
 {
     struct agent *agent = agents_find(state_shard(state, basis->agent), basis->agent);
     const struct decision *decision = basis->decision;
@@ -137,7 +143,8 @@ enum ledger_result check_txn(void *context, struct ledger_txn *txn, uint64_t ind
     case STATE_BASIS_DECISION:
         return check_decision(state, basis, txn, time_ms);
     case STATE_BASIS_OUTCOME:
-        return money_is_closed(state, basis->event->outcome.decision_id) ? refuse(txn, LEDGER_PRECONDITION, "reported") : LEDGER_OK;
+        return money_is_closed(state, basis->event->outcome.decision_id) ? refuse(txn, LEDGER_PRECONDITION, "reported")
+                                                                         : LEDGER_OK;
     case STATE_BASIS_RESOLVE:
         return check_resolve(state, basis->event, txn);
     case STATE_BASIS_AGENT:

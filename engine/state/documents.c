@@ -39,10 +39,12 @@ static void put_time(struct json_writer *w, const char *name, int64_t time_ms)
 
 static enum status finish(const struct buf *out, struct error *error)
 {
-    return out->failed ? error_set(error, STATUS_NO_MEMORY, "", "the document needs more memory than one call may use") : STATUS_OK;
+    return out->failed ? error_set(error, STATUS_NO_MEMORY, "", "the document needs more memory than one call may use")
+                       : STATUS_OK;
 }
 
-enum status state_agent_document(struct state *state, struct arena *arena, struct slice agent, struct buf *out, uint64_t *version, struct error *error)
+enum status state_agent_document(struct state *state, struct arena *arena, struct slice agent, struct buf *out,
+                                 uint64_t *version, struct error *error)
 {
     cJSON *row = NULL;
     const cJSON *member;
@@ -122,7 +124,8 @@ static void put_resources(struct json_writer *w, struct arena *arena, const cJSO
     json_end_array(w);
 }
 
-enum status state_quota_document(struct state *state, struct arena *arena, struct slice agent, struct buf *out, struct error *error)
+enum status state_quota_document(struct state *state, struct arena *arena, struct slice agent, struct buf *out,
+                                 struct error *error)
 {
     cJSON *row = NULL;
     const cJSON *quota, *usage;
@@ -165,7 +168,8 @@ static void put_money(struct json_writer *w, const char *name, const char *text_
     w->comma = true;
 }
 
-static enum status read_budget(struct state *state, struct arena *arena, struct slice agent, int32_t period, struct budget *out, struct error *error)
+static enum status read_budget(struct state *state, struct arena *arena, struct slice agent, int32_t period, struct budget *out,
+                               struct error *error)
 {
     struct row key;
     struct slice row;
@@ -191,7 +195,8 @@ static double percent_of(int64_t part, int64_t whole)
     return whole > 0 ? (double)((__int128)part * 10000 / whole) / 100.0 : 0.0;
 }
 
-enum status state_budget_document(struct state *state, struct arena *arena, struct slice agent, int64_t now_ms, struct buf *out, struct error *error)
+enum status state_budget_document(struct state *state, struct arena *arena, struct slice agent, int64_t now_ms, struct buf *out,
+                                  struct error *error)
 {
     cJSON *row = NULL;
     struct json_writer w = {.out = out};
@@ -227,7 +232,8 @@ enum status state_budget_document(struct state *state, struct arena *arena, stru
 /* ---- ownership ---- */
 
 /* "namespace/kind/name" or "namespace": what stands before the first slash. */
-enum status state_ownership_document(struct state *state, struct arena *arena, struct slice agent, struct slice resource, struct buf *out, struct error *error)
+enum status state_ownership_document(struct state *state, struct arena *arena, struct slice agent, struct slice resource,
+                                     struct buf *out, struct error *error)
 {
     cJSON *row = NULL;
     struct json_writer w = {.out = out};
@@ -265,8 +271,8 @@ static bool add_hour(void *context, const struct store_visit *row)
     return true;
 }
 
-enum status state_autonomy_document(struct state *state, struct arena *arena, struct slice agent, unsigned days, int64_t now_ms, struct buf *out,
-                                    struct error *error)
+enum status state_autonomy_document(struct state *state, struct arena *arena, struct slice agent, unsigned days, int64_t now_ms,
+                                    struct buf *out, struct error *error)
 {
     cJSON *json = NULL;
     struct json_writer w = {.out = out};
@@ -348,8 +354,8 @@ static bool list_agent(void *context, const struct store_visit *row)
     return true;
 }
 
-enum status state_agents_list(struct state *state, struct arena *arena, struct slice after, size_t limit, struct buf *out, struct slice *next,
-                              struct error *error)
+enum status state_agents_list(struct state *state, struct arena *arena, struct slice after, size_t limit, struct buf *out,
+                              struct slice *next, struct error *error)
 {
     struct agents_page page = {.state = state, .arena = arena, .w = {.out = out}, .limit = limit, .error = error};
     struct row from;
@@ -370,7 +376,8 @@ enum status state_agents_list(struct state *state, struct arena *arena, struct s
 
 /* ---- outcomes ---- */
 
-enum status state_outcome_document(struct state *state, struct arena *arena, struct slice decision_id, struct buf *out, struct error *error)
+enum status state_outcome_document(struct state *state, struct arena *arena, struct slice decision_id, struct buf *out,
+                                   struct error *error)
 {
     struct row key;
     struct slice row;

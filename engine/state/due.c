@@ -27,7 +27,8 @@ static bool make_event(struct state *state, struct arena *arena, const struct he
 }
 
 /* Due items stay in the heap until their entry is there: one that was not committed is found again. */
-enum status state_due(struct state *state, struct arena *arena, int64_t now_ms, size_t max, struct event *events, size_t *count, struct error *error)
+enum status state_due(struct state *state, struct arena *arena, int64_t now_ms, size_t max, struct event *events, size_t *count,
+                      struct error *error)
 {
     struct heap_item *kept = arena_array(arena, max, sizeof *kept);
 

@@ -74,8 +74,8 @@ static void write_document(struct json_writer *w, struct arena *arena, const cJS
     json_end_object(w);
 }
 
-enum status state_escalation_document(struct state *state, struct arena *arena, struct slice id, struct buf *out, struct slice *agent, bool *pending,
-                                      struct error *error)
+enum status state_escalation_document(struct state *state, struct arena *arena, struct slice id, struct buf *out,
+                                      struct slice *agent, bool *pending, struct error *error)
 {
     struct row key;
     struct slice row;
@@ -96,7 +96,8 @@ enum status state_escalation_document(struct state *state, struct arena *arena, 
     *agent = json_get_text(json_get(json, "fixed"), "agent_identity");
     *pending = slice_equal(json_get_text(json, "state"), SLICE("pending"));
     write_document(&w, arena, json);
-    return out->failed ? error_set(error, STATUS_NO_MEMORY, "", "the document needs more memory than one call may use") : STATUS_OK;
+    return out->failed ? error_set(error, STATUS_NO_MEMORY, "", "the document needs more memory than one call may use")
+                       : STATUS_OK;
 }
 
 /* ---- the list ---- */
@@ -150,8 +151,8 @@ static bool state_is_known(struct slice name)
     return name.size == 0;
 }
 
-enum status state_escalations_list(struct state *state, struct arena *arena, const struct state_escalation_filter *filter, struct buf *out, uint64_t *next,
-                                   struct error *error)
+enum status state_escalations_list(struct state *state, struct arena *arena, const struct state_escalation_filter *filter,
+                                   struct buf *out, uint64_t *next, struct error *error)
 {
     struct escalations_page page = {.arena = arena, .filter = filter, .w = {.out = out}, .error = error};
     struct row from, to;
@@ -164,13 +165,15 @@ enum status state_escalations_list(struct state *state, struct arena *arena, con
     row_begin(&to, ROW_ESCALATION);
     row_u64(&to, filter->before);
     json_begin_array(&page.w);
-    status = state->store->ops->scan(state->store, STORE_STATE, row_slice(&from), row_slice(&to), true, list_escalation, &page, error);
+    status = state->store->ops->scan(state->store, STORE_STATE, row_slice(&from), row_slice(&to), true, list_escalation, &page,
+                                     error);
     json_end_array(&page.w);
     arena_destroy(&page.row_arena);
     *next = page.next;
     if (status == STATUS_OK)
         status = page.status;
     if (status == STATUS_OK && out->failed)
-        status = error_set(error, STATUS_NO_MEMORY, "", "the page needs more memory than one call may use; ask for a smaller limit");
+        status =
+            error_set(error, STATUS_NO_MEMORY, "", "the page needs more memory than one call may use; ask for a smaller limit");
     return status;
 }

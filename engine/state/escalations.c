@@ -15,7 +15,8 @@ bool escalations_parse_id(struct slice id, uint64_t *number)
 {
     struct slice digits = slice_sub(id, 4, SIZE_MAX);
 
-    return slice_starts_with(id, SLICE("ESC-")) && digits.size > 0 && digits.size <= 19 && digits.data[0] != '0' && slice_to_u64(digits, number);
+    return slice_starts_with(id, SLICE("ESC-")) && digits.size > 0 && digits.size <= 19 && digits.data[0] != '0' &&
+           slice_to_u64(digits, number);
 }
 
 void escalations_free(struct escalation *escalation)
@@ -121,10 +122,12 @@ static bool set_fixed(struct escalation *escalation, const cJSON *fixed)
     int64_t expires = 0;
 
     escalation->fixed = json_copy(&escalation->arena, fixed);
-    escalation->covers = arena_array(&escalation->arena, (size_t)cJSON_GetArraySize(json_get(fixed, "covers")) + 1, sizeof *escalation->covers);
+    escalation->covers =
+        arena_array(&escalation->arena, (size_t)cJSON_GetArraySize(json_get(fixed, "covers")) + 1, sizeof *escalation->covers);
     if (!escalation->fixed || !escalation->covers || !digest_parse(json_get_text(fixed, "digest"), &escalation->digest))
         return false;
-    cJSON_ArrayForEach(item, json_get(escalation->fixed, "covers")) escalation->covers[escalation->cover_count++] = json_text(item);
+    cJSON_ArrayForEach(item, json_get(escalation->fixed, "covers")) escalation->covers[escalation->cover_count++] =
+        json_text(item);
     json_get_i64(fixed, "expires_at_ms", &expires);
     escalation->expires_at_ms = expires;
     return true;
@@ -213,7 +216,8 @@ static cJSON *fixed_json(struct state *state, const struct ledger_entry *entry, 
     return state->scratch.exhausted ? NULL : fixed;
 }
 
-void escalations_open(struct state *state, struct agent *agent, const struct ledger_entry *entry, const struct decision *decision)
+void escalations_open(struct state *state, struct agent *agent, const struct ledger_entry *entry,
+                      const struct decision *decision)
 {
     cJSON *fixed = fixed_json(state, entry, decision);
     struct escalation *escalation = fixed ? new_escalation(agent, entry->number, fixed) : NULL;
@@ -235,7 +239,8 @@ void escalations_use_grant(struct state *state, struct agent *agent, const struc
     struct shard *shard = state_shard(state, agent->node.key);
     struct escalation *escalation = agent->escalations;
 
-    while (escalation && !slice_equal(slice_from(escalation->grant_id, sizeof escalation->grant_id), decision->effects.grant_id))
+    while (escalation &&
+           !slice_equal(slice_from(escalation->grant_id, sizeof escalation->grant_id), decision->effects.grant_id))
         escalation = escalation->next;
     if (!escalation)
         return;
@@ -262,7 +267,8 @@ void escalations_expire_grants(struct state *state, int64_t time_ms)
 
 /* ---- resolving ---- */
 
-static void set_resolution(struct state *state, struct escalation *escalation, enum escalation_state to, struct slice by, struct slice reason, int64_t time_ms)
+static void set_resolution(struct state *state, struct escalation *escalation, enum escalation_state to, struct slice by,
+                           struct slice reason, int64_t time_ms)
 {
     struct shard *shard = state_shard(state, escalation->agent->node.key);
 
@@ -278,7 +284,8 @@ static void set_resolution(struct state *state, struct escalation *escalation, e
     note_change(state, escalation->number);
 }
 
-static void leave_grant(struct state *state, struct escalation *escalation, const struct event_resolved *resolved, int64_t time_ms)
+static void leave_grant(struct state *state, struct escalation *escalation, const struct event_resolved *resolved,
+                        int64_t time_ms)
 {
     struct shard *shard = state_shard(state, escalation->agent->node.key);
     struct heap_item expiry = {.number = escalation->number};

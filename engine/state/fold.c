@@ -33,7 +33,8 @@ static void expire_keys(struct state *state, int64_t time_ms)
     }
 }
 
-static struct idempotency *add_key(struct state *state, struct agent *agent, struct slice text, uint64_t index, int64_t time_ms, const struct digest *digest)
+static struct idempotency *add_key(struct state *state, struct agent *agent, struct slice text, uint64_t index, int64_t time_ms,
+                                   const struct digest *digest)
 {
     struct shard *shard = state_shard(state, agent->node.key);
     struct idempotency *key = calloc(1, sizeof *key + text.size + 1);
@@ -61,9 +62,11 @@ static struct idempotency *add_key(struct state *state, struct agent *agent, str
     return key;
 }
 
-static void remember_key(struct state *state, struct agent *agent, const struct ledger_entry *entry, const struct decision *decision)
+static void remember_key(struct state *state, struct agent *agent, const struct ledger_entry *entry,
+                         const struct decision *decision)
 {
-    struct idempotency *key = add_key(state, agent, decision->request.idempotency_key, entry->index, entry->time_ms, &decision->body_digest);
+    struct idempotency *key =
+        add_key(state, agent, decision->request.idempotency_key, entry->index, entry->time_ms, &decision->body_digest);
     struct row row, value = {.size = 0};
 
     if (!key)
@@ -96,15 +99,16 @@ static enum history_outcome outcome_of(const struct decision *decision)
     return decision->verdict.tier == TIER_ESCALATE ? HISTORY_ESCALATED : HISTORY_APPROVED;
 }
 
-static void count_history(struct state *state, struct agent *agent, const struct ledger_entry *entry, const struct decision *decision)
+static void count_history(struct state *state, struct agent *agent, const struct ledger_entry *entry,
+                          const struct decision *decision)
 {
     struct shard *shard = state_shard(state, agent->node.key);
     struct slice operation = decision->request.plain_language ? SLICE("(plain language)") : decision->request.operation;
     bool ok;
 
     pthread_mutex_lock(&shard->mutex);
-    ok = history_count(&agent->history, &state->journal, agent->node.key, operation, request_resource_type(&decision->request), entry->time_ms,
-                       outcome_of(decision));
+    ok = history_count(&agent->history, &state->journal, agent->node.key, operation, request_resource_type(&decision->request),
+                       entry->time_ms, outcome_of(decision));
     ok = history_count_hour(&agent->history, &state->journal, agent->node.key, entry->time_ms, outcome_of(decision)) && ok;
     pthread_mutex_unlock(&shard->mutex);
     state->broken = state->broken || !ok;
@@ -181,7 +185,8 @@ static void apply_event(struct state *state, const struct ledger_entry *entry, c
 
 /* ---- decoding ---- */
 
-static enum status load_blob(void *context, const struct digest *hash, struct arena *arena, struct slice *bytes, struct error *error)
+static enum status load_blob(void *context, const struct digest *hash, struct arena *arena, struct slice *bytes,
+                             struct error *error)
 {
     struct state *state = context;
 
@@ -191,7 +196,11 @@ static enum status load_blob(void *context, const struct digest *hash, struct ar
 static void apply_decoded(struct state *state, const struct ledger_entry *entry)
 {
     const struct decision_loader loader = {.load = load_blob, .context = state};
-    const struct record_header header = {.type = entry->type, .tenant = entry->tenant, .as_of = entry->as_of, .time_ms = entry->time_ms, .number = entry->number};
+    const struct record_header header = {.type = entry->type,
+                                         .tenant = entry->tenant,
+                                         .as_of = entry->as_of,
+                                         .time_ms = entry->time_ms,
+                                         .number = entry->number};
     struct decision decision;
     struct event event;
     struct error error = {0};

@@ -45,10 +45,12 @@ static bool gather_grant(struct arena *arena, const struct escalation *escalatio
 
 static bool is_usable(const struct escalation *at, const struct digest *digest, int64_t now_ms)
 {
-    return at->state == ESCALATION_APPROVED && at->uses_left > 0 && at->expires_at_ms > now_ms && digest_equal(&at->digest, digest);
+    return at->state == ESCALATION_APPROVED && at->uses_left > 0 && at->expires_at_ms > now_ms &&
+           digest_equal(&at->digest, digest);
 }
 
-static bool gather_grants(struct arena *arena, const struct agent *agent, const struct digest *digest, int64_t now_ms, struct facts *facts)
+static bool gather_grants(struct arena *arena, const struct agent *agent, const struct digest *digest, int64_t now_ms,
+                          struct facts *facts)
 {
     size_t count = 0;
 
@@ -65,8 +67,8 @@ static bool gather_grants(struct arena *arena, const struct agent *agent, const 
 }
 
 /* Shard locked. */
-static void gather_agent(struct arena *arena, struct agent *agent, const struct request *request, const struct digest *digest, struct facts *facts,
-                         struct state_basis *basis)
+static void gather_agent(struct arena *arena, struct agent *agent, const struct request *request, const struct digest *digest,
+                         struct facts *facts, struct state_basis *basis)
 {
     const struct escalation *pending = escalations_pending(agent, digest);
 
@@ -81,8 +83,8 @@ static void gather_agent(struct arena *arena, struct agent *agent, const struct 
         facts->pending_escalation_id = copy_id(arena, pending->number);
 }
 
-enum status state_gather(struct state *state, struct arena *arena, const struct request *request, const struct digest *digest, int64_t now_ms,
-                         struct facts *facts, struct state_basis *basis, struct error *error)
+enum status state_gather(struct state *state, struct arena *arena, const struct request *request, const struct digest *digest,
+                         int64_t now_ms, struct facts *facts, struct state_basis *basis, struct error *error)
 {
     struct shard *shard = state_shard(state, request->agent_identity);
     struct agent *agent;
@@ -104,8 +106,8 @@ enum status state_gather(struct state *state, struct arena *arena, const struct 
     return STATUS_OK;
 }
 
-enum status state_find_idempotent(struct state *state, struct slice agent_id, struct slice key, const struct digest *body_digest, int64_t now_ms,
-                                  uint64_t *index, bool *same_body)
+enum status state_find_idempotent(struct state *state, struct slice agent_id, struct slice key,
+                                  const struct digest *body_digest, int64_t now_ms, uint64_t *index, bool *same_body)
 {
     struct shard *shard = state_shard(state, agent_id);
     struct agent *agent;
@@ -156,15 +158,16 @@ static cJSON *kept_request(struct state *state, struct arena *arena, uint64_t nu
 
     row_begin(&key, ROW_ESCALATION);
     row_u64(&key, number);
-    if (store_get(state->store, STORE_STATE, row_slice(&key), arena, &row, &error) != STATUS_OK || json_parse(arena, row, &limits, &json, &error) != STATUS_OK)
+    if (store_get(state->store, STORE_STATE, row_slice(&key), arena, &row, &error) != STATUS_OK ||
+        json_parse(arena, row, &limits, &json, &error) != STATUS_OK)
         return NULL;
     if (!slice_equal(json_get_text(json_get(json, "fixed"), "agent_identity"), agent_id))
         return NULL;
     return (cJSON *)(uintptr_t)json_get(json_get(json, "fixed"), "request");
 }
 
-enum status state_escalation_request(struct state *state, struct arena *arena, struct slice escalation_id, struct slice agent, struct request *out,
-                                     struct error *error)
+enum status state_escalation_request(struct state *state, struct arena *arena, struct slice escalation_id, struct slice agent,
+                                     struct request *out, struct error *error)
 {
     uint64_t number = 0;
     cJSON *view = NULL;
@@ -174,6 +177,7 @@ enum status state_escalation_request(struct state *state, struct arena *arena, s
     if (!view && number > 0)
         view = kept_request(state, arena, number, agent);
     if (!view)
-        return error_set(error, STATUS_NOT_FOUND, "/escalation_id", "the escalation does not exist, or belongs to another agent");
+        return error_set(error, STATUS_NOT_FOUND, "/escalation_id",
+                         "the escalation does not exist, or belongs to another agent");
     return request_from_view(arena, view, out, error);
 }

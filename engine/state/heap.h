@@ -1,5 +1,6 @@
 /*
- * What comes due, soonest first: a binary heap of times and owners. One thread at a time. Items that no longer hold are dropped by whoever pops them.
+ * What comes due, soonest first: a binary heap of times and owners. One thread at a time. Items that no longer hold are dropped
+ * by whoever pops them.
  */
 #ifndef EDICT_STATE_HEAP_H
 #define EDICT_STATE_HEAP_H
@@ -10,7 +11,7 @@
 
 struct heap_item {
     int64_t time_ms;
-    uint64_t number;    /* an escalation's, or 0 and then: */
+    uint64_t number; /* an escalation's, or 0 and then: */
     char decision_id[36];
 };
 

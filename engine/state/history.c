@@ -125,7 +125,8 @@ static void drop_old(struct history_kind *kind, struct journal *journal, struct 
     kind->count -= old;
 }
 
-static bool count_kind(struct history *history, struct journal *journal, struct slice agent, struct slice key, int64_t time_ms, enum history_outcome outcome)
+static bool count_kind(struct history *history, struct journal *journal, struct slice agent, struct slice key, int64_t time_ms,
+                       enum history_outcome outcome)
 {
     struct history_kind *kind = find_kind(history, key);
     struct history_bucket *bucket;
@@ -149,8 +150,8 @@ static bool count_kind(struct history *history, struct journal *journal, struct 
     return true;
 }
 
-bool history_count(struct history *history, struct journal *journal, struct slice agent, struct slice operation, struct slice type, int64_t time_ms,
-                   enum history_outcome outcome)
+bool history_count(struct history *history, struct journal *journal, struct slice agent, struct slice operation,
+                   struct slice type, int64_t time_ms, enum history_outcome outcome)
 {
     struct row key;
 
@@ -168,7 +169,8 @@ static void add_counts(struct facts_counts *to, const struct history_bucket *buc
     to->denied += bucket->counts[HISTORY_DENIED];
 }
 
-void history_read(const struct history *history, struct slice operation, struct slice type, int64_t now_ms, struct facts_windows *out)
+void history_read(const struct history *history, struct slice operation, struct slice type, int64_t now_ms,
+                  struct facts_windows *out)
 {
     struct row key;
     const struct history_kind *kind;
@@ -210,7 +212,8 @@ bool history_load(struct history *history, struct slice kind_key, uint32_t numbe
 enum { HISTORY_HOUR_MS = 3600 * 1000 };
 
 /* Entry times never decrease, so an hour that has passed is never counted again. */
-bool history_count_hour(struct history *history, struct journal *journal, struct slice agent, int64_t time_ms, enum history_outcome outcome)
+bool history_count_hour(struct history *history, struct journal *journal, struct slice agent, int64_t time_ms,
+                        enum history_outcome outcome)
 {
     uint32_t number = (uint32_t)(time_ms / HISTORY_HOUR_MS);
     struct row key, value = {.size = 0};

@@ -1,6 +1,7 @@
 /*
- * History counters of one agent: sparse 5-minute buckets by operation and resource type, and over everything (operation ""); hours for autonomy. What is
- * counted depends on entries and their times alone. Changed by the sequencer under the shard's mutex, read under it.
+ * History counters of one agent: sparse 5-minute buckets by operation and resource type, and over everything (operation "");
+ * hours for autonomy. What is counted depends on entries and their times alone. Changed by the sequencer under the shard's
+ * mutex, read under it.
  */
 #ifndef EDICT_STATE_HISTORY_H
 #define EDICT_STATE_HISTORY_H
@@ -12,7 +13,8 @@
 enum {
     HISTORY_BUCKET_MS = 300000,
     HISTORY_WINDOW_MS = 7 * 86400 * 1000,
-    HISTORY_KINDS_MAX = 256 /* operations and resource types counted apart for one agent; the one unused for longest makes room */
+    HISTORY_KINDS_MAX =
+        256 /* operations and resource types counted apart for one agent; the one unused for longest makes room */
 };
 
 enum history_outcome { HISTORY_APPROVED, HISTORY_ESCALATED, HISTORY_DENIED };
@@ -38,11 +40,13 @@ struct history {
 
 void history_destroy(struct history *history);
 /* Counts one decision and journals the rows. False when out of memory. */
-bool history_count(struct history *history, struct journal *journal, struct slice agent, struct slice operation, struct slice type, int64_t time_ms,
-                   enum history_outcome outcome);
-void history_read(const struct history *history, struct slice operation, struct slice type, int64_t now_ms, struct facts_windows *out);
+bool history_count(struct history *history, struct journal *journal, struct slice agent, struct slice operation,
+                   struct slice type, int64_t time_ms, enum history_outcome outcome);
+void history_read(const struct history *history, struct slice operation, struct slice type, int64_t now_ms,
+                  struct facts_windows *out);
 /* Hours are for autonomy: approved, escalated, denied of everything. */
-bool history_count_hour(struct history *history, struct journal *journal, struct slice agent, int64_t time_ms, enum history_outcome outcome);
+bool history_count_hour(struct history *history, struct journal *journal, struct slice agent, int64_t time_ms,
+                        enum history_outcome outcome);
 bool history_load_hour(struct history *history, uint32_t number, const uint32_t counts[3]);
 /* From a row; in key order, so that buckets come oldest first. */
 bool history_load(struct history *history, struct slice kind_key, uint32_t number, const uint32_t counts[3]);

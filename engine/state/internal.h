@@ -1,9 +1,10 @@
 /*
- * The inside of state/. In memory is what is active: agents, this and recent months' budgets, history, pending escalations and usable grants, open
- * reservations, unexpired idempotency keys. Everything else is in rows (journal.h).
+ * The inside of state/. In memory is what is active: agents, this and recent months' budgets, history, pending escalations and
+ * usable grants, open reservations, unexpired idempotency keys. Everything else is in rows (journal.h).
  *
- * Who may touch what: the sequencer's thread changes everything; it holds a shard's mutex while it changes agents of that shard, and the registry's mutex
- * while it changes what the registry holds. Other threads read under the same mutexes, one at a time, and do no I/O under them.
+ * Who may touch what: the sequencer's thread changes everything; it holds a shard's mutex while it changes agents of that
+ * shard, and the registry's mutex while it changes what the registry holds. Other threads read under the same mutexes, one at a
+ * time, and do no I/O under them.
  */
 #ifndef EDICT_STATE_INTERNAL_H
 #define EDICT_STATE_INTERNAL_H
@@ -122,7 +123,7 @@ struct agent *agents_find(struct shard *shard, struct slice id); /* shard locked
 /* Sequencer; creates an unknown agent where there is none. Locks the shard for the insertion. NULL: broken. */
 struct agent *agents_obtain(struct state *state, struct slice id);
 void agents_free(struct state *state, struct agent *agent);
-struct budget *agents_budget(struct agent *agent, int32_t period);        /* may be NULL; shard locked, or the sequencer */
+struct budget *agents_budget(struct agent *agent, int32_t period); /* may be NULL; shard locked, or the sequencer */
 struct budget *agents_obtain_budget(struct state *state, struct agent *agent, int32_t period);
 int64_t agents_limit(const struct agent *agent, const struct budget *budget);
 void agents_set(struct state *state, const struct ledger_entry *entry, const struct event_agent_set *set);
@@ -136,14 +137,15 @@ void money_reserve(struct state *state, struct agent *agent, const struct decisi
 void money_settle(struct state *state, const struct ledger_entry *entry, const struct event *event);
 void money_expire(struct state *state, const struct ledger_entry *entry, const struct event_expired *expired);
 void money_raise(struct state *state, const struct ledger_entry *entry, const struct event_budget_raised *raised);
-bool money_is_closed(struct state *state, struct slice decision_id); /* an outcome is there; sequencer */
+bool money_is_closed(struct state *state, struct slice decision_id);           /* an outcome is there; sequencer */
 struct reservation *money_find(struct state *state, struct slice decision_id); /* sequencer, or registry locked */
 void money_load_reservation(struct state *state, struct slice decision_id, struct slice row);
 void money_forget_closed(struct state *state);
 
 /* ---- escalations.c ---- */
 bool escalations_parse_id(struct slice id, uint64_t *number); /* "ESC-456" */
-void escalations_open(struct state *state, struct agent *agent, const struct ledger_entry *entry, const struct decision *decision);
+void escalations_open(struct state *state, struct agent *agent, const struct ledger_entry *entry,
+                      const struct decision *decision);
 void escalations_use_grant(struct state *state, struct agent *agent, const struct decision *decision);
 void escalations_resolve(struct state *state, const struct ledger_entry *entry, const struct event *event);
 void escalations_expire(struct state *state, const struct ledger_entry *entry, const struct event_expired *expired);

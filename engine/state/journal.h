@@ -1,6 +1,6 @@
 /*
- * Rows of STORE_STATE that have changed since the last flush; a later change of a key replaces an earlier one, so that a row that every decision of a group
- * touches is written once. The sequencer's thread.
+ * Rows of STORE_STATE that have changed since the last flush; a later change of a key replaces an earlier one, so that a row
+ * that every decision of a group touches is written once. The sequencer's thread.
  *
  *   'a' agent                          JSON: limit_micro_usd, manifest, usage, usage_at_ms, version
  *   'b' agent 00 u32be period          i64be spent, reserved, raised

@@ -13,7 +13,8 @@ static const struct json_limits row_limits = {.bytes = SIZE_MAX, .depth = JSON_D
 
 static enum status damaged(struct load *load, const char *what)
 {
-    load->status = error_set(load->error, STATUS_CORRUPT, "", "a row of the state is damaged (%s); `edict ledger rebuild` makes the state anew", what);
+    load->status = error_set(load->error, STATUS_CORRUPT, "",
+                             "a row of the state is damaged (%s); `edict ledger rebuild` makes the state anew", what);
     return load->status;
 }
 
@@ -25,8 +26,9 @@ static void load_meta(struct load *load, struct slice value)
     int64_t number = 0, epoch = 0, size = 0;
     int i = 0;
 
-    if (json_parse(&state->scratch, value, &row_limits, &json, load->error) != STATUS_OK || !json_get_i64(json, "next_number", &number) ||
-        !json_get_i64(json, "policy_epoch", &epoch) || !json_get_i64(json, "size", &size)) {
+    if (json_parse(&state->scratch, value, &row_limits, &json, load->error) != STATUS_OK ||
+        !json_get_i64(json, "next_number", &number) || !json_get_i64(json, "policy_epoch", &epoch) ||
+        !json_get_i64(json, "size", &size)) {
         damaged(load, "m");
         return;
     }
@@ -87,8 +89,10 @@ static void load_budget(struct load *load, struct slice key, struct slice value)
 static void load_bucket(struct load *load, struct slice key, struct slice value, bool hour)
 {
     size_t end = slice_find(key, '\0', 1);
-    struct agent *agent = end == SIZE_MAX || value.size != 12 || key.size < end + 5 ? NULL : agents_obtain(load->state, slice_sub(key, 1, end));
-    const uint32_t counts[3] = {agent ? row_get_u32(value, 0) : 0, agent ? row_get_u32(value, 4) : 0, agent ? row_get_u32(value, 8) : 0};
+    struct agent *agent =
+        end == SIZE_MAX || value.size != 12 || key.size < end + 5 ? NULL : agents_obtain(load->state, slice_sub(key, 1, end));
+    const uint32_t counts[3] = {agent ? row_get_u32(value, 0) : 0, agent ? row_get_u32(value, 4) : 0,
+                                agent ? row_get_u32(value, 8) : 0};
     uint32_t number = agent ? row_get_u32(key, key.size - 4) : 0;
     bool ok;
 
@@ -165,7 +169,8 @@ static bool collect_active(void *context, const struct store_visit *row)
 static enum status scan(struct load *load, char kind, store_visit_f visit, void *context)
 {
     const char from[1] = {kind}, to[1] = {(char)(kind + 1)};
-    enum status status = load->state->store->ops->scan(load->state->store, STORE_STATE, slice_from(from, 1), slice_from(to, 1), false, visit, context, load->error);
+    enum status status = load->state->store->ops->scan(load->state->store, STORE_STATE, slice_from(from, 1), slice_from(to, 1),
+                                                       false, visit, context, load->error);
 
     return status == STATUS_OK ? load->status : status;
 }
@@ -203,7 +208,9 @@ static enum status apply_entry(void *context, uint64_t index, struct slice recor
     entry.number = header.number;
     entry.index = index;
     fold_apply(state, &entry);
-    return state->broken ? error_set(error, STATUS_CORRUPT, "", "entry %llu cannot be folded into the state", (unsigned long long)index) : STATUS_OK;
+    return state->broken
+               ? error_set(error, STATUS_CORRUPT, "", "entry %llu cannot be folded into the state", (unsigned long long)index)
+               : STATUS_OK;
 }
 
 /* Keys expire in the order of their entries, and rows come in the order of their names. */

@@ -52,8 +52,8 @@ struct reservation *money_find(struct state *state, struct slice decision_id)
     return node ? TABLE_ENTRY(node, struct reservation, node) : NULL;
 }
 
-static struct reservation *add_reservation(struct state *state, struct agent *agent, struct slice decision_id, int64_t amount, int64_t expires_at_ms,
-                                           int32_t period)
+static struct reservation *add_reservation(struct state *state, struct agent *agent, struct slice decision_id, int64_t amount,
+                                           int64_t expires_at_ms, int32_t period)
 {
     struct reservation *reservation = calloc(1, sizeof *reservation);
     struct heap_item due = {.time_ms = expires_at_ms};
@@ -82,8 +82,8 @@ void money_reserve(struct state *state, struct agent *agent, const struct decisi
 {
     struct shard *shard = state_shard(state, agent->node.key);
     struct budget *budget;
-    struct reservation *reservation =
-        add_reservation(state, agent, decision->id, decision->effects.reserve_micro_usd, decision->effects.reserve_expires_at_ms, clock_month(time_ms));
+    struct reservation *reservation = add_reservation(state, agent, decision->id, decision->effects.reserve_micro_usd,
+                                                      decision->effects.reserve_expires_at_ms, clock_month(time_ms));
 
     if (!reservation)
         return;
@@ -98,7 +98,8 @@ void money_reserve(struct state *state, struct agent *agent, const struct decisi
 }
 
 /* Takes the reservation away and charges the month it was made in; without one, that of the entry. */
-static int64_t close_reservation(struct state *state, struct agent *agent, struct slice decision_id, int64_t time_ms, int64_t charge)
+static int64_t close_reservation(struct state *state, struct agent *agent, struct slice decision_id, int64_t time_ms,
+                                 int64_t charge)
 {
     struct shard *shard = state_shard(state, agent->node.key);
     struct reservation *reservation = money_find(state, decision_id);
@@ -131,7 +132,8 @@ void money_load_reservation(struct state *state, struct slice decision_id, struc
     struct agent *agent = agents_obtain(state, slice_sub(row, 20, SIZE_MAX));
 
     if (agent)
-        add_reservation(state, agent, decision_id, (int64_t)row_get_u64(row, 0), (int64_t)row_get_u64(row, 8), (int32_t)row_get_u32(row, 16));
+        add_reservation(state, agent, decision_id, (int64_t)row_get_u64(row, 0), (int64_t)row_get_u64(row, 8),
+                        (int32_t)row_get_u32(row, 16));
 }
 
 /* ---- outcomes ---- */
@@ -227,7 +229,8 @@ static void journal_outcome(struct state *state, const struct outcome_row *outco
     remember_closed(state, outcome->decision_id);
 }
 
-/* An agent's own word may raise the charge but not lower it, not even by saying that nothing was done; a meter's or an admin's counts as it is. */
+/* An agent's own word may raise the charge but not lower it, not even by saying that nothing was done; a meter's or an admin's
+ * counts as it is. */
 static int64_t charge_of(const struct event_outcome *outcome, int64_t reserved)
 {
     if (outcome->by_meter) {
@@ -262,7 +265,8 @@ void money_expire(struct state *state, const struct ledger_entry *entry, const s
 {
     struct agent *agent = agents_obtain(state, expired->agent);
     const struct reservation *reservation = money_find(state, expired->decision_id);
-    struct outcome_row row = {.decision_id = expired->decision_id, .status = SLICE("unreported"), .by = SLICE("system"), .time_ms = entry->time_ms};
+    struct outcome_row row = {
+        .decision_id = expired->decision_id, .status = SLICE("unreported"), .by = SLICE("system"), .time_ms = entry->time_ms};
 
     if (!agent || !reservation)
         return;

@@ -56,12 +56,14 @@ static bool compare_row(void *context, const struct store_visit *row)
         return true;
     if (compare->differences++ == 0)
         error_set(compare->error, STATUS_CORRUPT, "", "row '%c' %.*s: kept %.*s, folded %.*s", row->key.data[0],
-                  (int)(row->key.size > 40 ? 40 : row->key.size - 1), row->key.data + 1, (int)(row->value.size > 200 ? 200 : row->value.size), row->value.data,
+                  (int)(row->key.size > 40 ? 40 : row->key.size - 1), row->key.data + 1,
+                  (int)(row->value.size > 200 ? 200 : row->value.size), row->value.data,
                   (int)(value.size > 200 ? 200 : value.size), there ? value.data : "(none)");
     return true;
 }
 
-static enum status compare_stores(struct store *kept, struct store *folded, uint64_t *rows, uint64_t *differences, struct error *error)
+static enum status compare_stores(struct store *kept, struct store *folded, uint64_t *rows, uint64_t *differences,
+                                  struct error *error)
 {
     struct compare compare = {.other = folded, .error = error};
     enum status status;
@@ -72,7 +74,8 @@ static enum status compare_stores(struct store *kept, struct store *folded, uint
     compare.other = kept;
     compare.only_missing = true;
     if (status == STATUS_OK)
-        status = folded->ops->scan(folded, STORE_STATE, (struct slice){0}, (struct slice){0}, false, compare_row, &compare, error);
+        status =
+            folded->ops->scan(folded, STORE_STATE, (struct slice){0}, (struct slice){0}, false, compare_row, &compare, error);
     arena_destroy(&compare.arena);
     *differences = compare.differences;
     return status;
@@ -87,7 +90,8 @@ static enum status run(struct rebuild *rebuild, struct store *store, struct erro
     return status == STATUS_OK ? flush(rebuild, error) : status;
 }
 
-enum status state_rebuild_compare(struct store *store, struct slice tenant, uint64_t *entries, uint64_t *rows, uint64_t *differences, struct error *error)
+enum status state_rebuild_compare(struct store *store, struct slice tenant, uint64_t *entries, uint64_t *rows,
+                                  uint64_t *differences, struct error *error)
 {
     struct rebuild rebuild = {0};
     enum status status = store_open_memory(&rebuild.rows, error);

@@ -64,7 +64,8 @@ static void fold_durable(void *context, uint64_t size)
 
 struct ledger_fold state_fold(struct state *state)
 {
-    return (struct ledger_fold){.context = state, .check = check_txn, .apply = fold_apply, .flush = fold_flush, .durable = fold_durable};
+    return (struct ledger_fold){
+        .context = state, .check = check_txn, .apply = fold_apply, .flush = fold_flush, .durable = fold_durable};
 }
 
 void state_watch_escalations(struct state *state, state_watch_f watch, void *context)
@@ -96,7 +97,8 @@ static struct state *state_new(struct store *store, struct store *blobs)
 static enum status make_action_key(struct state *state, struct error *error)
 {
     struct store_batch *batch = state->store->ops->batch_new(state->store);
-    enum status status = batch ? digest_random(state->action_key, sizeof state->action_key, error) : error_set(error, STATUS_NO_MEMORY, "", "out of memory");
+    enum status status = batch ? digest_random(state->action_key, sizeof state->action_key, error)
+                               : error_set(error, STATUS_NO_MEMORY, "", "out of memory");
 
     if (status == STATUS_OK) {
         store_put(batch, STORE_META, SLICE("action-key"), slice_from(state->action_key, sizeof state->action_key));

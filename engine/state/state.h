@@ -1,10 +1,12 @@
 /*
- * Projections of the ledger: agents, budgets with reservations, usage, history counters, escalations, grants, idempotency keys, the active policy.
- * state is a fold over entries: the same function applies an entry live, at recovery and in a rebuild, so the state equals the fold of the entries.
+ * Projections of the ledger: agents, budgets with reservations, usage, history counters, escalations, grants, idempotency keys,
+ * the active policy. state is a fold over entries: the same function applies an entry live, at recovery and in a rebuild, so
+ * the state equals the fold of the entries.
  *
- * Threads: the fold's functions run in the sequencer thread; everything else may be called from any thread. Per-agent data sits in shards, each under a
- * mutex that is held for the copy of one agent's row (no I/O under it). Two views: facts are gathered from sequenced state, possibly not yet
- * synced; the documents that GETs show are read from the store's rows, durable by construction.
+ * Threads: the fold's functions run in the sequencer thread; everything else may be called from any thread. Per-agent data sits
+ * in shards, each under a mutex that is held for the copy of one agent's row (no I/O under it). Two views: facts are gathered
+ * from sequenced state, possibly not yet synced; the documents that GETs show are read from the store's rows, durable by
+ * construction.
  */
 #ifndef EDICT_STATE_STATE_H
 #define EDICT_STATE_STATE_H
@@ -15,10 +17,10 @@
 
 /* Bounds that users meet; documented in docs/limits.md. */
 enum {
-    STATE_PENDING_PER_AGENT_MAX = 100,     /* pending escalations of one agent; then 429 */
+    STATE_PENDING_PER_AGENT_MAX = 100, /* pending escalations of one agent; then 429 */
     STATE_IDEMPOTENCY_TTL_S = 86400,
-    STATE_RESERVATION_TTL_S = 86400,       /* default of reservation_ttl_s */
-    STATE_ESCALATION_TTL_S = 86400,        /* default: a pending escalation expires after a day */
+    STATE_RESERVATION_TTL_S = 86400, /* default of reservation_ttl_s */
+    STATE_ESCALATION_TTL_S = 86400,  /* default: a pending escalation expires after a day */
     STATE_GRANT_USES_MAX = 1000,
     STATE_GRANT_TTL_S_MAX = 30 * 86400,
     STATE_AUTONOMY_DAYS_MAX = 365
@@ -40,30 +42,34 @@ struct slice state_action_key(const struct state *state);
 struct state_basis {
     enum { STATE_BASIS_DECISION = 1, STATE_BASIS_OUTCOME, STATE_BASIS_RESOLVE, STATE_BASIS_AGENT } kind;
     struct slice agent;
-    uint64_t as_of;            /* ledger size the facts saw */
-    uint64_t agent_version;    /* of the agent's manifest, limit and usage; 0: unknown agent. A change gives LEDGER_PRECONDITION. BASIS_AGENT: If-Match; UINT64_MAX: any */
-    uint64_t policy_epoch;     /* of the bundle evaluated; a replaced bundle gives LEDGER_PRECONDITION */
+    uint64_t as_of;         /* ledger size the facts saw */
+    uint64_t agent_version; /* of the agent's manifest, limit and usage; 0: unknown agent. A change gives LEDGER_PRECONDITION.
+                               BASIS_AGENT: If-Match; UINT64_MAX: any */
+    uint64_t policy_epoch;  /* of the bundle evaluated; a replaced bundle gives LEDGER_PRECONDITION */
     const struct decision *decision;
     const struct event *event; /* OUTCOME, RESOLVE, AGENT */
 };
 
 /*
- * One consistent snapshot for one agent and action. `facts` and `basis` point into `arena`. Grants are those usable at `now_ms` for `digest`.
+ * One consistent snapshot for one agent and action. `facts` and `basis` point into `arena`. Grants are those usable at `now_ms`
+ * for `digest`.
  */
-enum status state_gather(struct state *state, struct arena *arena, const struct request *request, const struct digest *digest, int64_t now_ms,
-                         struct facts *facts, struct state_basis *basis, struct error *error) EDICT_MUST_USE;
-/* The action stored with an escalation, for a retry by escalation_id: its request view. NOT_FOUND also when it is another agent's. Sequenced state. */
-enum status state_escalation_request(struct state *state, struct arena *arena, struct slice escalation_id, struct slice agent, struct request *out,
-                                     struct error *error) EDICT_MUST_USE;
+enum status state_gather(struct state *state, struct arena *arena, const struct request *request, const struct digest *digest,
+                         int64_t now_ms, struct facts *facts, struct state_basis *basis, struct error *error) EDICT_MUST_USE;
+/* The action stored with an escalation, for a retry by escalation_id: its request view. NOT_FOUND also when it is another
+ * agent's. Sequenced state. */
+enum status state_escalation_request(struct state *state, struct arena *arena, struct slice escalation_id, struct slice agent,
+                                     struct request *out, struct error *error) EDICT_MUST_USE;
 /* Is this idempotency key taken (sequenced state)? OK with index and whether the body is the same; NOT_FOUND when free. */
-enum status state_find_idempotent(struct state *state, struct slice agent, struct slice key, const struct digest *body_digest, int64_t now_ms,
-                                  uint64_t *index, bool *same_body);
+enum status state_find_idempotent(struct state *state, struct slice agent, struct slice key, const struct digest *body_digest,
+                                  int64_t now_ms, uint64_t *index, bool *same_body);
 
 /*
  * Sequencer check of a decision (through the fold), in this order:
  *   idempotency key taken: DUPLICATE or MISMATCH; policy_epoch or agent_version changed: PRECONDITION;
- *   reservation: spent + reserved + cost > limit at the entry's month: LIMIT; grant: gone, used up or expired at the entry's time: PRECONDITION;
- *   OPEN: the same action is pending by now, or JOIN: it is no longer: PRECONDITION; OPEN with 100 pending: LIMIT (detail "pending").
+ *   reservation: spent + reserved + cost > limit at the entry's month: LIMIT; grant: gone, used up or expired at the entry's
+ * time: PRECONDITION; OPEN: the same action is pending by now, or JOIN: it is no longer: PRECONDITION; OPEN with 100 pending:
+ * LIMIT (detail "pending").
  */
 
 /* ---- policy ---- */
@@ -72,34 +78,45 @@ struct slice state_policy_revision(struct state *state, struct arena *arena); /*
 
 /* ---- expiry: the housekeeping thread asks, builds the entries, and submits them ---- */
 /* The next escalations and reservations whose time has passed at `now_ms`, at most `max`, as events ready to submit. */
-enum status state_due(struct state *state, struct arena *arena, int64_t now_ms, size_t max, struct event *events, size_t *count, struct error *error)
-    EDICT_MUST_USE;
+enum status state_due(struct state *state, struct arena *arena, int64_t now_ms, size_t max, struct event *events, size_t *count,
+                      struct error *error) EDICT_MUST_USE;
 
 /* ---- documents: durable state, as the JSON that the API shows ---- */
-enum status state_agent_document(struct state *state, struct arena *arena, struct slice agent, struct buf *out, uint64_t *version, struct error *error) EDICT_MUST_USE;
-enum status state_quota_document(struct state *state, struct arena *arena, struct slice agent, struct buf *out, struct error *error) EDICT_MUST_USE;  /* check_resource_quota */
-enum status state_budget_document(struct state *state, struct arena *arena, struct slice agent, int64_t now_ms, struct buf *out, struct error *error) EDICT_MUST_USE; /* check_budget_remaining */
-enum status state_autonomy_document(struct state *state, struct arena *arena, struct slice agent, unsigned days, int64_t now_ms, struct buf *out, struct error *error) EDICT_MUST_USE;
-enum status state_ownership_document(struct state *state, struct arena *arena, struct slice agent, struct slice resource, struct buf *out, struct error *error) EDICT_MUST_USE; /* verify_namespace_ownership */
+enum status state_agent_document(struct state *state, struct arena *arena, struct slice agent, struct buf *out,
+                                 uint64_t *version, struct error *error) EDICT_MUST_USE;
+enum status state_quota_document(struct state *state, struct arena *arena, struct slice agent, struct buf *out,
+                                 struct error *error) EDICT_MUST_USE; /* check_resource_quota */
+enum status state_budget_document(struct state *state, struct arena *arena, struct slice agent, int64_t now_ms, struct buf *out,
+                                  struct error *error) EDICT_MUST_USE; /* check_budget_remaining */
+enum status state_autonomy_document(struct state *state, struct arena *arena, struct slice agent, unsigned days, int64_t now_ms,
+                                    struct buf *out, struct error *error) EDICT_MUST_USE;
+enum status state_ownership_document(struct state *state, struct arena *arena, struct slice agent, struct slice resource,
+                                     struct buf *out, struct error *error) EDICT_MUST_USE; /* verify_namespace_ownership */
 /* Agents by name after `after`, as an array of summaries; `next` is the last name when there are more. */
-enum status state_agents_list(struct state *state, struct arena *arena, struct slice after, size_t limit, struct buf *out, struct slice *next, struct error *error) EDICT_MUST_USE;
-enum status state_escalation_document(struct state *state, struct arena *arena, struct slice id, struct buf *out, struct slice *agent, bool *pending, struct error *error) EDICT_MUST_USE;
+enum status state_agents_list(struct state *state, struct arena *arena, struct slice after, size_t limit, struct buf *out,
+                              struct slice *next, struct error *error) EDICT_MUST_USE;
+enum status state_escalation_document(struct state *state, struct arena *arena, struct slice id, struct buf *out,
+                                      struct slice *agent, bool *pending, struct error *error) EDICT_MUST_USE;
 struct state_escalation_filter {
     struct slice state, agent; /* empty: any */
     uint64_t before;           /* numbers below this, newest first; UINT64_MAX: from the newest */
     size_t limit;
 };
-enum status state_escalations_list(struct state *state, struct arena *arena, const struct state_escalation_filter *filter, struct buf *out, uint64_t *next, struct error *error) EDICT_MUST_USE;
+enum status state_escalations_list(struct state *state, struct arena *arena, const struct state_escalation_filter *filter,
+                                   struct buf *out, uint64_t *next, struct error *error) EDICT_MUST_USE;
 /* Effect of a decision: its outcome, if reported; for GET /v1/decisions/{id}. NOT_FOUND: none yet. */
-enum status state_outcome_document(struct state *state, struct arena *arena, struct slice decision_id, struct buf *out, struct error *error) EDICT_MUST_USE;
+enum status state_outcome_document(struct state *state, struct arena *arena, struct slice decision_id, struct buf *out,
+                                   struct error *error) EDICT_MUST_USE;
 
 /* Called in the sequencer thread once changes are durable; for long polls. `number` is an escalation whose state changed. */
 typedef void (*state_watch_f)(void *context, uint64_t number);
 void state_watch_escalations(struct state *state, state_watch_f watch, void *context); /* once, before the ledger starts */
 
 /* ---- rebuild ---- */
-/* Folds all entries of `store` into fresh rows in memory and compares them with the rows kept; `differences` counts rows that differ, the first is named in `error`. */
-enum status state_rebuild_compare(struct store *store, struct slice tenant, uint64_t *entries, uint64_t *rows, uint64_t *differences, struct error *error) EDICT_MUST_USE;
+/* Folds all entries of `store` into fresh rows in memory and compares them with the rows kept; `differences` counts rows that
+ * differ, the first is named in `error`. */
+enum status state_rebuild_compare(struct store *store, struct slice tenant, uint64_t *entries, uint64_t *rows,
+                                  uint64_t *differences, struct error *error) EDICT_MUST_USE;
 
 /* Totals for /metrics: agents, pending escalations, decisions by tier since the store began. */
 struct state_totals {

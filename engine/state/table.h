@@ -25,6 +25,6 @@ void table_remove(struct table *table, struct table_node *node);
 /* Calls `visit` for all; it may free the node. */
 void table_each(struct table *table, void (*visit)(void *context, struct table_node *node), void *context);
 
-#define TABLE_ENTRY(node, type, member) ((type *)((char *)(node) - offsetof(type, member)))
+#define TABLE_ENTRY(node, type, member) ((type *)((char *)(node)-offsetof(type, member)))
 
 #endif

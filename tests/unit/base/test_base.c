@@ -87,8 +87,9 @@ START_TEST(times_are_read_and_written)
                 {"2024-02-29T23:59:59.999Z", INT64_C(1709251199999)},
                 {"2000-02-29T00:00:00+01:00", INT64_C(951778800000)},
                 {"2026-01-01T00:00:00.123456789-02:30", INT64_C(1767234600123)}};
-    static const char *const bad[] = {"",  "2026-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-01-01", "2026-01-01T24:00:00Z", "2026-01-01T00:00:00",
-                                      "x", "2026-01-01T00:00:00Zx", "1900-02-29T00:00:00Z"};
+    static const char *const bad[] = {"",           "2026-02-29T00:00:00Z",  "2026-13-01T00:00:00Z",
+                                      "2026-01-01", "2026-01-01T24:00:00Z",  "2026-01-01T00:00:00",
+                                      "x",          "2026-01-01T00:00:00Zx", "1900-02-29T00:00:00Z"};
     int64_t ms;
     char text[CLOCK_TEXT_SIZE];
 
@@ -202,7 +203,8 @@ END_TEST
 START_TEST(utf8_is_checked)
 {
     static const char *const good[] = {"", "a", "\xc3\xbc", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xf4\x8f\xbf\xbf"};
-    static const char *const bad[] = {"\x80", "\xc3", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80", "\xf5\x80\x80\x80", "\xf4\x90\x80\x80", "a\xff"};
+    static const char *const bad[] = {
+        "\x80", "\xc3", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80", "\xf5\x80\x80\x80", "\xf4\x90\x80\x80", "a\xff"};
 
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         ck_assert(text_is_utf8(slice_from_str(good[i])));

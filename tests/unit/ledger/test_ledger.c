@@ -60,10 +60,12 @@ static bool check_row(void *context, const struct store_visit *row)
 {
     struct model_scan *scan = context;
     unsigned i = (unsigned)((row->key.data[0] - 'a') * 8 + (row->key.data[1] - 'a'));
+    int value;
 
+    memcpy(&value, row->value.data, sizeof value);
     while (scan->expected < MODEL_KEYS && scan->values[scan->reverse ? MODEL_KEYS - 1 - scan->expected : scan->expected] < 0)
         scan->expected++;
-    if ((scan->reverse ? MODEL_KEYS - 1 - scan->expected : scan->expected) != i || *(const int *)(const void *)row->value.data != scan->values[i])
+    if ((scan->reverse ? MODEL_KEYS - 1 - scan->expected : scan->expected) != i || value != scan->values[i])
         scan->wrong = true;
     scan->expected++;
     return true;
@@ -76,7 +78,9 @@ static void compare_with_model(struct store *store, const int *values)
     for (int reverse = 0; reverse < 2; reverse++) {
         struct model_scan scan = {.values = values, .reverse = reverse};
 
-        ck_assert_int_eq(store->ops->scan(store, STORE_STATE, (struct slice){0}, (struct slice){0}, reverse, check_row, &scan, &error), STATUS_OK);
+        ck_assert_int_eq(
+            store->ops->scan(store, STORE_STATE, (struct slice){0}, (struct slice){0}, reverse, check_row, &scan, &error),
+            STATUS_OK);
         while (scan.expected < MODEL_KEYS && values[reverse ? MODEL_KEYS - 1 - scan.expected : scan.expected] < 0)
             scan.expected++;
         ck_assert(!scan.wrong);
@@ -158,7 +162,8 @@ static void make(struct submitted *one, const char *agent, int number)
     snprintf(one->body, sizeof one->body, "{\"n\":%d}", number);
     one->txn.entry_count = 1;
     one->txn.done = on_done;
-    one->txn.entries[0] = (struct ledger_entry){.type = RECORD_OUTCOME, .tenant = RECORD_TENANT_DEFAULT, .body = slice_from_str(one->body)};
+    one->txn.entries[0] =
+        (struct ledger_entry){.type = RECORD_OUTCOME, .tenant = RECORD_TENANT_DEFAULT, .body = slice_from_str(one->body)};
     one->txn.entries[0].terms[0] = (struct ledger_term){LEDGER_TERM_AGENT, slice_from_str(agent)};
     one->txn.entries[0].terms[1] = (struct ledger_term){LEDGER_TERM_TIER, number % 3 ? SLICE("0") : SLICE("1")};
     one->txn.entries[0].term_count = 2;
@@ -282,7 +287,8 @@ START_TEST(queries_find_what_a_scan_would)
     struct store *store = open_store(_i);
     struct ledger *ledger = open_ledger(store, NULL);
     struct submitted *all = calloc(COUNT, sizeof *all);
-    struct ledger_query query = {.terms = {{LEDGER_TERM_AGENT, SLICE("odd")}, {LEDGER_TERM_TIER, SLICE("1")}}, .term_count = 2, .limit = 17};
+    struct ledger_query query = {
+        .terms = {{LEDGER_TERM_AGENT, SLICE("odd")}, {LEDGER_TERM_TIER, SLICE("1")}}, .term_count = 2, .limit = 17};
     struct found found = {.count = 0};
     uint64_t next = UINT64_MAX;
     struct error error;

@@ -1,4 +1,5 @@
-/* JSON, money, identifiers, records, requests. Decisions round-trip through real records in the state's tests and the integration tests. */
+/* JSON, money, identifiers, records, requests. Decisions round-trip through real records in the state's tests and the
+ * integration tests. */
 #include "proto/decision.h"
 #include "proto/event.h"
 #include "proto/money.h"
@@ -30,7 +31,17 @@ static enum status scan(const char *text, struct error *error)
 
 START_TEST(json_accepts_what_rfc_8259_says)
 {
-    static const char *const good[] = {"0", "-0", "1.5e-3", "\"\"", "[]", "{}", " [1 , 2]\n", "{\"a\":{\"a\":1}}", "\"\\ud83d\\ude00\"", "true", "9007199254740991",
+    static const char *const good[] = {"0",
+                                       "-0",
+                                       "1.5e-3",
+                                       "\"\"",
+                                       "[]",
+                                       "{}",
+                                       " [1 , 2]\n",
+                                       "{\"a\":{\"a\":1}}",
+                                       "\"\\ud83d\\ude00\"",
+                                       "true",
+                                       "9007199254740991",
                                        "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]"};
     struct error error;
 
@@ -41,10 +52,43 @@ END_TEST
 
 START_TEST(json_refuses_everything_else)
 {
-    static const char *const bad[] = {"",      " ",     "01",      "+1",      ".5",        "1.",       "1e",     "-",     "nul",    "True",  "'a'",    "\"a",
-                                      "\"\\x\"", "\"\\u12\"", "\"\t\"",  "[1,]",    "[1 2]",   "{\"a\"}",  "{a:1}",     "{\"a\":1,}", "[",      "]",     "1 2",
-                                      "\"\\udc00\"", "\"\\u0000\"", "\xff", "\"\xc0\x80\"", "9007199254740992", "-9007199254740993", "1e400", "{\"a\":1,\"a\":1}",
-                                      "{\"\\u00e9\":1,\"\xc3\xa9\":2}", "//x", "/**/1", "[1]]", "\xef\xbb\xbf" "1",
+    static const char *const bad[] = {"",
+                                      " ",
+                                      "01",
+                                      "+1",
+                                      ".5",
+                                      "1.",
+                                      "1e",
+                                      "-",
+                                      "nul",
+                                      "True",
+                                      "'a'",
+                                      "\"a",
+                                      "\"\\x\"",
+                                      "\"\\u12\"",
+                                      "\"\t\"",
+                                      "[1,]",
+                                      "[1 2]",
+                                      "{\"a\"}",
+                                      "{a:1}",
+                                      "{\"a\":1,}",
+                                      "[",
+                                      "]",
+                                      "1 2",
+                                      "\"\\udc00\"",
+                                      "\"\\u0000\"",
+                                      "\xff",
+                                      "\"\xc0\x80\"",
+                                      "9007199254740992",
+                                      "-9007199254740993",
+                                      "1e400",
+                                      "{\"a\":1,\"a\":1}",
+                                      "{\"\\u00e9\":1,\"\xc3\xa9\":2}",
+                                      "//x",
+                                      "/**/1",
+                                      "[1]]",
+                                      "\xef\xbb\xbf"
+                                      "1",
                                       "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]"};
     struct error error;
 
@@ -135,7 +179,8 @@ static void check_canonical(const char *text, const char *expected)
     struct error error = {0};
     struct buf out;
 
-    ck_assert_msg(json_parse(&arena, slice_from_str(text), &json_limits_default, &tree, &error) == STATUS_OK, "%s", error.message);
+    ck_assert_msg(json_parse(&arena, slice_from_str(text), &json_limits_default, &tree, &error) == STATUS_OK, "%s",
+                  error.message);
     buf_create(&out, &arena);
     json_write_canonical(&out, &arena, tree);
     buf_add_char(&out, '\0');
@@ -146,7 +191,8 @@ START_TEST(canonical_form_sorts_by_utf16)
 {
     check_canonical("{\"b\":1,\"a\":[true,null,\"\\u000f\\n\\\"\\/\"]}", "{\"a\":[true,null,\"\\u000f\\n\\\"/\"],\"b\":1}");
     /* RFC 8785, 3.2.3: U+1F600 is D83D DE00 and comes before U+FB33. */
-    check_canonical("{\"\\ufb33\":1,\"\\ud83d\\ude00\":2,\"\\u20ac\":3,\"\\r\":4,\"1\":5}", "{\"\\r\":4,\"1\":5,\"\xe2\x82\xac\":3,\"\xf0\x9f\x98\x80\":2,\"\xef\xac\xb3\":1}");
+    check_canonical("{\"\\ufb33\":1,\"\\ud83d\\ude00\":2,\"\\u20ac\":3,\"\\r\":4,\"1\":5}",
+                    "{\"\\r\":4,\"1\":5,\"\xe2\x82\xac\":3,\"\xf0\x9f\x98\x80\":2,\"\xef\xac\xb3\":1}");
 }
 END_TEST
 
@@ -167,8 +213,15 @@ START_TEST(money_is_exact)
     static const struct {
         const char *text;
         int64_t micro;
-    } good[] = {{"0", 0}, {"12.50", 12500000}, {"0.000001", 1}, {"1e2", 100000000}, {"1.5e-3", 1500}, {"0.1000000000", 100000}, {"1000000000", MONEY_MICRO_MAX}};
-    static const char *const bad[] = {"", "-1", "1.", ".5", "0.0000001", "1000000000.01", "$5", "1,000", "1e20", "0x10", "1e", "NaN", " 1"};
+    } good[] = {{"0", 0},
+                {"12.50", 12500000},
+                {"0.000001", 1},
+                {"1e2", 100000000},
+                {"1.5e-3", 1500},
+                {"0.1000000000", 100000},
+                {"1000000000", MONEY_MICRO_MAX}};
+    static const char *const bad[] = {"",     "-1",   "1.", ".5",  "0.0000001", "1000000000.01", "$5", "1,000",
+                                      "1e20", "0x10", "1e", "NaN", " 1"};
     struct error error;
     int64_t micro;
 
@@ -223,7 +276,12 @@ END_TEST
 
 START_TEST(records_split_into_what_was_written)
 {
-    const struct record_header header = {.type = RECORD_OUTCOME, .tenant = RECORD_TENANT_DEFAULT, .semantics = 1, .as_of = 12, .time_ms = 1785242096789, .number = 0};
+    const struct record_header header = {.type = RECORD_OUTCOME,
+                                         .tenant = RECORD_TENANT_DEFAULT,
+                                         .semantics = 1,
+                                         .as_of = 12,
+                                         .time_ms = 1785242096789,
+                                         .number = 0};
     char line[RECORD_HEADER_MAX + 8];
     size_t size = record_write_header(&header, line);
     struct record_header again;
@@ -242,8 +300,8 @@ START_TEST(records_split_into_what_was_written)
         memcpy(changed, line, size + 2);
         changed[i] ^= 1;
         if (record_split(slice_from(changed, size + 2), &again, &body, &error) == STATUS_OK)
-            ck_assert(again.type != header.type || again.as_of != 12 || again.time_ms != header.time_ms || again.semantics != 1 || again.number != 0 ||
-                      !slice_equal(again.tenant, RECORD_TENANT_DEFAULT));
+            ck_assert(again.type != header.type || again.as_of != 12 || again.time_ms != header.time_ms ||
+                      again.semantics != 1 || again.number != 0 || !slice_equal(again.tenant, RECORD_TENANT_DEFAULT));
     }
 }
 END_TEST
@@ -254,20 +312,24 @@ static void parse_request(const char *text, struct request *out)
 {
     struct error error = {0};
 
-    ck_assert_msg(request_parse(&arena, slice_from_str(text), (struct slice){0}, out, &error) == STATUS_OK, "%s %s", error.where, error.message);
+    ck_assert_msg(request_parse(&arena, slice_from_str(text), (struct slice){0}, out, &error) == STATUS_OK, "%s %s",
+                  error.where, error.message);
 }
 
 START_TEST(the_action_is_what_a_grant_is_bound_to)
 {
     struct request a, b;
     struct digest x, y;
-    static const char *const same[] = {"{\"agent_identity\":\"a\",\"operation\":\"o\",\"context\":{\"p\":1,\"q\":2},\"justification\":\"one\"}",
-                                       "{\"operation\":\"o\",\"agent_identity\":\"a\",\"context\":{\"q\":2.0,\"p\":1e0},\"justification\":\"two\",\"idempotency_key\":\"k\"}"};
-    static const char *const other[] = {"{\"agent_identity\":\"b\",\"operation\":\"o\",\"context\":{\"p\":1,\"q\":2}}",
-                                        "{\"agent_identity\":\"a\",\"operation\":\"o2\",\"context\":{\"p\":1,\"q\":2}}",
-                                        "{\"agent_identity\":\"a\",\"operation\":\"o\",\"context\":{\"p\":1,\"q\":3}}",
-                                        "{\"agent_identity\":\"a\",\"operation\":\"o\",\"context\":{\"p\":1,\"q\":2},\"command\":\"x\"}",
-                                        "{\"agent_identity\":\"a\",\"operation\":\"o\",\"context\":{\"p\":1,\"q\":2},\"estimated_cost_usd\":\"0.01\"}"};
+    static const char *const same[] = {
+        "{\"agent_identity\":\"a\",\"operation\":\"o\",\"context\":{\"p\":1,\"q\":2},\"justification\":\"one\"}",
+        "{\"operation\":\"o\",\"agent_identity\":\"a\",\"context\":{\"q\":2.0,\"p\":1e0},\"justification\":\"two\","
+        "\"idempotency_key\":\"k\"}"};
+    static const char *const other[] = {
+        "{\"agent_identity\":\"b\",\"operation\":\"o\",\"context\":{\"p\":1,\"q\":2}}",
+        "{\"agent_identity\":\"a\",\"operation\":\"o2\",\"context\":{\"p\":1,\"q\":2}}",
+        "{\"agent_identity\":\"a\",\"operation\":\"o\",\"context\":{\"p\":1,\"q\":3}}",
+        "{\"agent_identity\":\"a\",\"operation\":\"o\",\"context\":{\"p\":1,\"q\":2},\"command\":\"x\"}",
+        "{\"agent_identity\":\"a\",\"operation\":\"o\",\"context\":{\"p\":1,\"q\":2},\"estimated_cost_usd\":\"0.01\"}"};
 
     parse_request(same[0], &a);
     parse_request(same[1], &b);

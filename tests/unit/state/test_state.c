@@ -1,5 +1,6 @@
 /*
- * The projections, through a real ledger on the memory store: random operations, and then the state is what its entries say; the last dollar under a race.
+ * The projections, through a real ledger on the memory store: random operations, and then the state is what its entries say;
+ * the last dollar under a race.
  */
 #include "proto/event.h"
 #include "state/state.h"
@@ -70,7 +71,8 @@ static enum ledger_result submit(struct world *world, struct done *done)
     return done->txn.result;
 }
 
-static enum ledger_result submit_event(struct world *world, struct arena *arena, const struct event *event, struct state_basis *basis)
+static enum ledger_result submit_event(struct world *world, struct arena *arena, const struct event *event,
+                                       struct state_basis *basis)
 {
     struct done done = {.txn = {.entry_count = 1, .preconditions = basis}};
     struct buf body;
@@ -79,7 +81,8 @@ static enum ledger_result submit_event(struct world *world, struct arena *arena,
     buf_create(&body, arena);
     event_write_body(&body, arena, event);
     ck_assert(!body.failed);
-    done.txn.entries[0] = (struct ledger_entry){.type = event->type, .tenant = RECORD_TENANT_DEFAULT, .body = buf_slice(&body), .event = event};
+    done.txn.entries[0] =
+        (struct ledger_entry){.type = event->type, .tenant = RECORD_TENANT_DEFAULT, .body = buf_slice(&body), .event = event};
     return submit(world, &done);
 }
 
@@ -108,19 +111,24 @@ struct asked {
     char id_text[UUID_TEXT_SIZE];
 };
 
-static void gather(struct world *world, struct asked *asked, const char *agent, const char *operation, int variant, int64_t cost)
+static void gather(struct world *world, struct asked *asked, const char *agent, const char *operation, int variant,
+                   int64_t cost)
 {
     struct error error = {0};
     char text[256];
 
     arena_create(&asked->arena, 8192, 8 << 20);
-    snprintf(text, sizeof text, "{\"agent_identity\":\"%s\",\"operation\":\"%s\",\"context\":{\"v\":%d},\"estimated_cost_usd\":\"%lld.%06lld\"}", agent, operation, variant,
-             (long long)(cost / 1000000), (long long)(cost % 1000000));
-    ck_assert_msg(request_parse(&asked->arena, arena_copy(&asked->arena, slice_from_str(text)), (struct slice){0}, &asked->decision.request, &error) == STATUS_OK, "%s",
-                  error.message);
-    ck_assert(request_action_digest(&asked->arena, &asked->decision.request, RECORD_TENANT_DEFAULT, state_action_key(world->state), &asked->decision.action_digest));
+    snprintf(text, sizeof text,
+             "{\"agent_identity\":\"%s\",\"operation\":\"%s\",\"context\":{\"v\":%d},\"estimated_cost_usd\":\"%lld.%06lld\"}",
+             agent, operation, variant, (long long)(cost / 1000000), (long long)(cost % 1000000));
+    ck_assert_msg(request_parse(&asked->arena, arena_copy(&asked->arena, slice_from_str(text)), (struct slice){0},
+                                &asked->decision.request, &error) == STATUS_OK,
+                  "%s", error.message);
+    ck_assert(request_action_digest(&asked->arena, &asked->decision.request, RECORD_TENANT_DEFAULT,
+                                    state_action_key(world->state), &asked->decision.action_digest));
     ck_assert_int_eq(state_gather(world->state, &asked->arena, &asked->decision.request, &asked->decision.action_digest,
-                                  __atomic_load_n(&fake_now_ms, __ATOMIC_RELAXED), &asked->decision.facts, &asked->basis, &error),
+                                  __atomic_load_n(&fake_now_ms, __ATOMIC_RELAXED), &asked->decision.facts, &asked->basis,
+                                  &error),
                      STATUS_OK);
     asked->decision.facts_json = facts_to_json(&asked->arena, &asked->decision.facts);
     asked->decision.policy_revision = SLICE("sha256:test");
@@ -143,7 +151,11 @@ static enum ledger_result decide(struct world *world, struct asked *asked, struc
     asked->basis.decision = &asked->decision;
     asked->done.txn.entry_count = 1;
     asked->done.txn.preconditions = &asked->basis;
-    *entry = (struct ledger_entry){.type = RECORD_DECISION, .tenant = RECORD_TENANT_DEFAULT, .body = buf_slice(&body), .event = &asked->decision, .id = asked->id.bytes};
+    *entry = (struct ledger_entry){.type = RECORD_DECISION,
+                                   .tenant = RECORD_TENANT_DEFAULT,
+                                   .body = buf_slice(&body),
+                                   .event = &asked->decision,
+                                   .id = asked->id.bytes};
     return submit(world, &asked->done);
 }
 
@@ -152,8 +164,10 @@ static void check_fold(struct store *store)
     uint64_t entries = 0, rows = 0, differences = 0;
     struct error error = {0};
 
-    ck_assert_msg(state_rebuild_compare(store, RECORD_TENANT_DEFAULT, &entries, &rows, &differences, &error) == STATUS_OK, "%s", error.message);
-    ck_assert_msg(differences == 0, "%llu of %llu rows differ: %s", (unsigned long long)differences, (unsigned long long)rows, error.message);
+    ck_assert_msg(state_rebuild_compare(store, RECORD_TENANT_DEFAULT, &entries, &rows, &differences, &error) == STATUS_OK, "%s",
+                  error.message);
+    ck_assert_msg(differences == 0, "%llu of %llu rows differ: %s", (unsigned long long)differences, (unsigned long long)rows,
+                  error.message);
     ck_assert_uint_gt(rows, 1);
 }
 
@@ -206,7 +220,8 @@ static void random_decision(struct story *story)
         asked->decision.effects.reserve_micro_usd = asked->decision.cost_micro_usd;
         asked->decision.effects.reserve_expires_at_ms = fake_now_ms + 7200000;
     }
-    if (decide(&story->world, asked, &story->uuids) == LEDGER_OK && asked->decision.outcome == DECISION_APPROVE && story->approved_count < 64) {
+    if (decide(&story->world, asked, &story->uuids) == LEDGER_OK && asked->decision.outcome == DECISION_APPROVE &&
+        story->approved_count < 64) {
         memcpy(story->approved[story->approved_count], asked->id_text, UUID_TEXT_SIZE);
         snprintf(story->owners[story->approved_count++], 16, "%s", agent);
     }
@@ -249,7 +264,8 @@ static void random_resolution(struct story *story)
     arena_create(&arena, 4096, 1 << 20);
     buf_create(&document, &arena);
     event.resolved.escalation_id = arena_printf(&arena, "ESC-%d", 1 + roll(story, 60));
-    if (state_escalation_document(story->world.state, &arena, event.resolved.escalation_id, &document, &agent, &pending, &error) == STATUS_OK) {
+    if (state_escalation_document(story->world.state, &arena, event.resolved.escalation_id, &document, &agent, &pending,
+                                  &error) == STATUS_OK) {
         event.resolved.agent = agent;
         event.resolved.reason = SLICE("why");
         event.resolved.resolution = (enum event_resolution)roll(story, 3);
@@ -396,14 +412,20 @@ START_TEST(months_are_kept_apart)
     asked->decision.effects.reserve_expires_at_ms = fake_now_ms + 1000000;
     ck_assert_int_eq(decide(&world, asked, &uuids), LEDGER_OK);
     fake_now_ms += 1;
-    event.outcome = (struct event_outcome){
-        .decision_id = asked->decision.id, .agent = SLICE("agent"), .status = SLICE("succeeded"), .has_actual_cost = true, .actual_cost_micro_usd = 3000000, .by_meter = true};
+    event.outcome = (struct event_outcome){.decision_id = asked->decision.id,
+                                           .agent = SLICE("agent"),
+                                           .status = SLICE("succeeded"),
+                                           .has_actual_cost = true,
+                                           .actual_cost_micro_usd = 3000000,
+                                           .by_meter = true};
     ck_assert_int_eq(submit_event(&world, &asked->arena, &event, &basis), LEDGER_OK);
     ck_assert_int_eq(submit_event(&world, &asked->arena, &event, &basis), LEDGER_PRECONDITION);
     buf_create(&july, &asked->arena);
     buf_create(&august, &asked->arena);
-    ck_assert_int_eq(state_budget_document(world.state, &asked->arena, SLICE("agent"), fake_now_ms - 1, &july, &error), STATUS_OK);
-    ck_assert_int_eq(state_budget_document(world.state, &asked->arena, SLICE("agent"), fake_now_ms, &august, &error), STATUS_OK);
+    ck_assert_int_eq(state_budget_document(world.state, &asked->arena, SLICE("agent"), fake_now_ms - 1, &july, &error),
+                     STATUS_OK);
+    ck_assert_int_eq(state_budget_document(world.state, &asked->arena, SLICE("agent"), fake_now_ms, &august, &error),
+                     STATUS_OK);
     ck_assert_ptr_nonnull(memmem(july.data, july.size, "\"current_spending_usd\":\"3.00\"", 29));
     ck_assert_ptr_nonnull(memmem(july.data, july.size, "\"reserved_usd\":\"0.00\"", 21));
     ck_assert_ptr_nonnull(memmem(august.data, august.size, "\"remaining_usd\":\"10.00\"", 23));
