@@ -87,8 +87,7 @@ START_TEST(json_refuses_everything_else)
                                       "//x",
                                       "/**/1",
                                       "[1]]",
-                                      "\xef\xbb\xbf"
-                                      "1",
+                                      "\xef\xbb\xbf[1]",
                                       "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]"};
     struct error error;
 
