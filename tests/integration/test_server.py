@@ -201,3 +201,13 @@ def test_evaluate_on_the_command_line(simple):
     assert simple.cli("evaluate", "-", data="/nonexistent", input='{"agent_identity":"a","operation":"read"}').returncode == 1
     offline = simple.cli("evaluate", "-", "--policies", str(simple.policies), "--json", input='{"agent_identity":"a","operation":"delete"}', data="/nonexistent")
     assert offline.returncode == 11 and '"dry_run":true' in offline.stdout
+
+
+def test_man_pages_agree_with_help():
+    for program, page in (("edictd", "edictd.8"), ("edict", "edict.1")):
+        text = (ROOT / "docs" / "man" / page).read_text().replace("\\-", "-").replace("\\e", "\\")
+        help_ = subprocess.run([BUILD / program, "--help"], capture_output=True, text=True, timeout=60).stdout
+        for flag in re.findall(r"--[a-z-]+", help_):
+            assert flag in text, (program, flag)
+        for line in help_.splitlines():
+            assert line in text, (program, line)
