@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 enum {
-    BARRIER_WORTH_BYTES = 48 * 1024, /* smaller snapshots are copied back whole: measured in bench/micro_policy.c */
+    BARRIER_WORTH_BYTES = 16 * 1024, /* smaller snapshots are copied back whole; bench/micro_policy.c measures both */
     BARRIER_HOT_MAX = 48             /* pages; past this all are protected again after the call */
 };
 

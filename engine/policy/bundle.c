@@ -11,8 +11,8 @@
 #include <stdlib.h>
 
 const struct policy_limits policy_limits_default = {
-    .fuel_per_rule = 500000,
-    .fuel_total = 1000000,
+    .fuel_per_rule = 300000,
+    .fuel_total = 600000,
     .memory = 1024 * 1024,
     .output = 16 * 1024,
     .load_memory = 64 * 1024 * 1024,

@@ -7,6 +7,7 @@
 #include "policy/match.h"
 #include "policy/policy.h"
 #include "policy/rule.h"
+#include "policy/weigh.h"
 
 #include <stdatomic.h>
 
@@ -23,8 +24,9 @@ struct index;
 
 struct bundle_file {
     struct slice path, source;
-    bool is_library; /* under lib/: loaded by require only */
-    int slot_count;  /* functions that its rules hold; 0: no worker needs a sandbox for it */
+    bool is_library;            /* under lib/: loaded by require only */
+    struct weigh_lines weights; /* of its lines, once it has been compiled */
+    int slot_count;             /* functions that its rules hold; 0: no worker needs a sandbox for it */
 };
 
 struct policy_bundle {

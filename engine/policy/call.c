@@ -146,7 +146,7 @@ static enum sandbox_result run(struct call_job *job, lua_CFunction function)
     const struct policy_limits *limits = context->limits;
     struct sandbox *sandbox = job->sandbox;
     uint64_t fuel = context->fuel_left < limits->fuel_per_rule ? context->fuel_left : limits->fuel_per_rule;
-    enum sandbox_result result = sandbox_call(sandbox, function, job, limits->memory, fuel);
+    enum sandbox_result result = sandbox_call(sandbox, function, job, (uint64_t)job->slot, limits->memory, fuel);
 
     context->fuel_left -= sandbox->used_fuel < context->fuel_left ? sandbox->used_fuel : context->fuel_left;
     switch (result) {

@@ -105,7 +105,7 @@ static enum status check_library(const struct policy_file *file, const struct po
 {
     struct policy_report own = {0};
     struct sandbox sandbox;
-    enum status status = sandbox_create(&sandbox, limits->load_memory, NULL, error);
+    enum status status = sandbox_create(&sandbox, limits->load_memory, NULL, NULL, error);
 
     if (status != STATUS_OK)
         return status;

@@ -355,6 +355,7 @@ enum status policy_evaluate(struct policy_vm *vm, const cJSON *request_view, con
     bool good;
 
     *out = (struct verdict){0};
+    services_forget(&vm->services);
     start_input(vm, request_view, facts_json);
     if (trace != NULL)
         set_tracing(vm, true);

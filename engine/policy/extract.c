@@ -21,6 +21,18 @@ void extract_problem(struct extract *extract, const char *format, ...)
                SLICE_ARG(extract->rule_name), text);
 }
 
+void extract_weigh(struct extract *extract, lua_State *lua, const struct bundle_file *file)
+{
+    struct bundle_file *own = &extract->bundle->files[file - extract->bundle->files];
+
+    /* Without weights the work of a policy is not bounded: such a file is not loaded. */
+    if (own->weights.lines == NULL && !weigh_chunk(lua, extract->arena, &own->weights)) {
+        extract->failed = true;
+        report_add(extract->report, POLICY_ERROR, file->path, 0, 0,
+                   "this build of Lua compiles it to code that cannot be weighed");
+    }
+}
+
 struct slice extract_copy(struct extract *extract, struct slice text)
 {
     struct slice copy = arena_copy(extract->arena, text);

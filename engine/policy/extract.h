@@ -23,6 +23,8 @@ struct extract {
 /* `table` is the rule's table on the stack. Problems go to the report. */
 void extract_rule(struct extract *extract, lua_State *lua, int table, struct slice name, int line,
                   const struct load_slots *slots);
+/* Keeps the weights of a file's lines; its chunk is on top of the stack. */
+void extract_weigh(struct extract *extract, lua_State *lua, const struct bundle_file *file);
 bool extract_name_is_valid(struct slice name);
 /* A problem of the rule being read. */
 void extract_problem(struct extract *extract, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -5,7 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SPEC_MAX = 16, ITEM_MAX = 512 /* a double in %.99f is at most 310 + 1 + 99 bytes */ };
+enum {
+    SPEC_MAX = 16,
+    ITEM_MAX = 512, /* a double in %.99f is at most 310 + 1 + 99 bytes */
+    DIGIT_WORK = 6  /* exact digits of large numbers are long arithmetic */
+};
 
 /* Copies flags, width (2 digits) and precision (2 digits) into `spec`, checked; returns the conversion letter's place. */
 static const char *read_spec(lua_State *lua, const char *at, const char *end, char spec[SPEC_MAX])
@@ -49,6 +53,7 @@ static void add_number(struct library_builder *builder, int position, const char
     else
         length = snprintf(item, sizeof item, format, value);
 #pragma GCC diagnostic pop
+    sandbox_charge(builder->lua, length < 0 ? 0 : DIGIT_WORK * (uint64_t)length);
     library_builder_add(builder, item, length < 0 ? 0 : (size_t)length);
 }
 

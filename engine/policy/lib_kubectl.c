@@ -154,23 +154,25 @@ static int push_problem(lua_State *lua, const char *problem)
 static const struct parse_word *words_of(lua_State *lua, const char *program, const char *other, struct arena *scratch,
                                          size_t *count, const char **problem)
 {
-    struct shell_script script;
+    const struct shell_script *script;
+    const struct shell_command *command;
 
     *problem = NULL;
     if (lua_type(lua, 1) != LUA_TSTRING)
         return push_read_words(lua, 1, scratch, count);
-    lib_parse_shell(lua, library_text(lua, 1), scratch, &script);
-    if (!script.ok || script.command_count != 1)
-        *problem = script.ok ? "not exactly one command" : "the command line is not understood";
-    else if (script.commands[0].redirection_count != 0 || script.commands[0].assignment_count != 0 ||
-             script.commands[0].wrapper_count != 0 || script.commands[0].more_arguments || script.commands[0].background)
+    script = lib_parse_shell(lua, library_text(lua, 1));
+    command = script->commands;
+    if (!script->ok || script->command_count != 1)
+        *problem = script->ok ? "not exactly one command" : "the command line is not understood";
+    else if (command->redirection_count != 0 || command->assignment_count != 0 || command->wrapper_count != 0 ||
+             command->more_arguments || command->background)
         *problem = "more than a plain command: a redirection, assignment or wrapper";
-    else if (!slice_equal_str(script.commands[0].name, program) && !slice_equal_str(script.commands[0].name, other))
+    else if (!slice_equal_str(command->name, program) && !slice_equal_str(command->name, other))
         *problem = "another program";
     if (*problem != NULL)
         return NULL;
-    *count = script.commands[0].argc;
-    return script.commands[0].argv;
+    *count = command->argc;
+    return command->argv;
 }
 
 static int kubectl_lib_parse(lua_State *lua)

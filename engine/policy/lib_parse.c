@@ -177,20 +177,19 @@ void lib_parse_charge(lua_State *lua, uint64_t work, enum status status)
         sandbox_trip(lua, SANDBOX_OVER_MEMORY);
 }
 
-void lib_parse_shell(lua_State *lua, struct slice line, struct arena *scratch, struct shell_script *out)
+const struct shell_script *lib_parse_shell(lua_State *lua, struct slice line)
 {
+    const struct shell_script *script = NULL;
     uint64_t work = 0;
-    enum status status = shell_parse(sandbox_of(lua)->services->shell, line, scratch, &work, out);
+    enum status status = services_parse_shell(sandbox_of(lua)->services, line, &work, &script);
 
     lib_parse_charge(lua, work, status);
+    return script;
 }
 
 static int shell_lib_parse(lua_State *lua)
 {
-    struct shell_script script;
-
-    lib_parse_shell(lua, library_text(lua, 1), lib_parse_scratch(lua), &script);
-    push_struct(lua, &script, script_fields);
+    push_struct(lua, lib_parse_shell(lua, library_text(lua, 1)), script_fields);
     return 1;
 }
 

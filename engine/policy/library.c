@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Units of turning a number into text. */
+enum { INTEGER_WORK = 12, FLOAT_WORK = 120 };
+
 void library_open(lua_State *lua)
 {
     library_open_base(lua);
@@ -165,6 +168,7 @@ bool library_builder_add_value(struct library_builder *builder, int position)
         library_builder_add(builder, text, size);
         return true;
     case LUA_TNUMBER:
+        sandbox_charge(builder->lua, lua_isinteger(builder->lua, position) ? INTEGER_WORK : FLOAT_WORK);
         library_builder_add(builder, number, library_format_number(builder->lua, position, number));
         return true;
     case LUA_TBOOLEAN:

@@ -193,6 +193,7 @@ static void check_chunk(lua_State *lua, struct loader *loader, const struct bund
         return; /* the bundle was built: its files have been checked */
     if (!lint_source(file->path, file->source, loader->report) | !lint_chunk(lua, file->path, loader->report))
         loader->extract->failed = true;
+    extract_weigh(loader->extract, lua, file);
 }
 
 static int load_require(lua_State *lua)
@@ -298,7 +299,7 @@ enum status load_file(struct loader *loader, struct sandbox *sandbox, struct san
 {
     const struct policy_limits *limits = &loader->bundle->limits;
     enum sandbox_result result;
-    enum status status = sandbox_create(sandbox, limits->load_memory + limits->memory, services, error);
+    enum status status = sandbox_create(sandbox, limits->load_memory + limits->memory, loader->bundle, services, error);
 
     if (status != STATUS_OK)
         return status;

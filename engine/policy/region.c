@@ -29,6 +29,9 @@ struct free_block {
 struct region_heap {
     size_t used; /* bytes from the start of the range, header included; the only measure of the memory cap */
     struct free_block *free[CLASS_COUNT];
+    void *stack;   /* Lua's own */
+    void *untyped; /* the last block that Lua asked for without a type */
+    size_t untyped_size;
 };
 
 _Static_assert(sizeof(struct region_heap) <= HEAP_FIRST, "the header fits its room");
@@ -57,8 +60,12 @@ enum status region_create(struct region *region, size_t capacity, struct error *
     void *range;
 
     capacity = (capacity + HEAP_FIRST + PAGE - 1) & ~(size_t)(PAGE - 1);
-    *region = (struct region){
-        .reserved = capacity, .limit = capacity, .text_max = SIZE_MAX, .fuel = INT64_MAX, .deny_after = UINT64_MAX};
+    *region = (struct region){.reserved = capacity,
+                              .limit = capacity,
+                              .text_max = SIZE_MAX,
+                              .stack_max = SIZE_MAX,
+                              .fuel = INT64_MAX,
+                              .deny_after = UINT64_MAX};
     range = mmap(NULL, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (range == MAP_FAILED) {
         *region = (struct region){0};
@@ -79,22 +86,36 @@ void region_destroy(struct region *region)
     *region = (struct region){0};
 }
 
+/*
+ * A refusal leaves the call at once: Lua would first collect garbage, which touches all of the heap and frees nothing that the
+ * limit counts, and could then be caught. What Lua leaves half done lies in the region, and goes with it.
+ */
 static void *refuse(struct region *region, enum region_trip trip)
 {
     if (region->trip == REGION_OK)
         region->trip = trip;
+    if (region->escape != NULL)
+        longjmp(*region->escape, 1);
     return NULL;
+}
+
+/* A listed block, or NULL. */
+static void *take_if_free(struct region *region, size_t class)
+{
+    struct free_block *block = region->heap->free[class];
+
+    if (block != NULL)
+        region->heap->free[class] = block->next;
+    return block;
 }
 
 static void *take(struct region *region, size_t class, size_t room)
 {
     struct region_heap *heap = region->heap;
-    struct free_block *block = heap->free[class];
+    struct free_block *block = (struct free_block *)take_if_free(region, class);
 
-    if (block != NULL) {
-        heap->free[class] = block->next;
+    if (block != NULL)
         return block;
-    }
     if (room > region->limit - heap->used)
         return refuse(region, REGION_OVER_MEMORY);
     block = (struct free_block *)(void *)((char *)heap + heap->used);
@@ -139,34 +160,52 @@ static bool text_allowed(struct region *region, size_t size)
     return refuse(region, REGION_OVER_MEMORY) != NULL;
 }
 
-void *region_alloc(void *userdata, void *data, size_t old_size, size_t new_size)
+/*
+ * Lua 5.4 moves its stack by asking for a block without a type and then freeing the old one, with nothing in between; the first
+ * block without a type is the stack that a state begins with.
+ */
+static void note_untyped(struct region_heap *heap, void *data, size_t size)
 {
-    struct region *region = (struct region *)userdata;
-    size_t room, old_room, class;
+    heap->untyped = data;
+    heap->untyped_size = size;
+    if (heap->stack == NULL)
+        heap->stack = data;
+}
+
+static void note_freed(struct region *region, const void *data)
+{
+    struct region_heap *heap = region->heap;
+
+    if (data != heap->stack)
+        return;
+    heap->stack = heap->untyped;
+    region->stack_bytes = heap->untyped_size;
+    if (region->stack_bytes > region->stack_max)
+        (void)refuse(region, REGION_OVER_MEMORY);
+}
+
+/* Lua requires that shrinking never fails. */
+static void *shrink(struct region *region, void *data, size_t old_size, size_t new_size)
+{
+    size_t room, old_room, class = class_of(new_size, &room);
     void *moved;
 
-    if (new_size == 0) {
-        if (data != NULL && old_size != 0)
-            give_back(region, data, old_size);
-        return NULL;
-    }
-    if (data != NULL && new_size <= old_size) {
-        /* Lua requires that shrinking never fails. The block keeps its room, so it is freed under the class it is found in
-         * then: moving it keeps size and class in step. */
-        (void)class_of(old_size, &old_room);
-        class = class_of(new_size, &room);
-        if (room == old_room)
-            return data;
-        moved = region->trip == REGION_OK ? take(region, class, room) : NULL;
-        if (moved == NULL)
-            return data; /* wastes the rest of a larger block: it is later listed under the smaller class */
-        memcpy(moved, data, new_size);
-        give_back(region, data, old_size);
-        return moved;
-    }
-    if (!may_allocate(region, new_size) || (data == NULL && old_size == LUA_TSTRING && !text_allowed(region, new_size)))
-        return NULL;
-    class = class_of(new_size, &room);
+    (void)class_of(old_size, &old_room);
+    if (room == old_room)
+        return data;
+    moved = take_if_free(region, class);
+    if (moved == NULL)
+        return data; /* wastes the rest of a larger block: it is later listed under the smaller class */
+    memcpy(moved, data, new_size);
+    give_back(region, data, old_size);
+    return moved;
+}
+
+static void *grow(struct region *region, void *data, size_t old_size, size_t new_size)
+{
+    size_t room, old_room, class = class_of(new_size, &room);
+    void *moved;
+
     if (data != NULL) {
         (void)class_of(old_size, &old_room);
         if (room == old_room)
@@ -178,6 +217,28 @@ void *region_alloc(void *userdata, void *data, size_t old_size, size_t new_size)
         give_back(region, data, old_size);
     }
     return moved;
+}
+
+void *region_alloc(void *userdata, void *data, size_t old_size, size_t new_size)
+{
+    struct region *region = (struct region *)userdata;
+    void *block;
+
+    if (new_size == 0) {
+        if (data != NULL && old_size != 0) {
+            note_freed(region, data);
+            give_back(region, data, old_size);
+        }
+        return NULL;
+    }
+    if (data != NULL && new_size <= old_size)
+        return shrink(region, data, old_size, new_size);
+    if (!may_allocate(region, new_size) || (data == NULL && old_size == LUA_TSTRING && !text_allowed(region, new_size)))
+        return NULL;
+    block = grow(region, data, old_size, new_size);
+    if (block != NULL && data == NULL && old_size == 0)
+        note_untyped(region->heap, block, new_size);
+    return block;
 }
 
 enum status region_seal(struct region *region, struct error *error)
@@ -196,6 +257,7 @@ enum status region_seal(struct region *region, struct error *error)
     memcpy(region->snapshot, region->heap, size);
     region->sealed = size;
     region->text_sealed = region->text_longest;
+    region->stack_sealed = region->stack_bytes;
     region->limit = size;
     if (size >= BARRIER_WORTH_BYTES)
         region->barrier = barrier_new(region->heap, region->snapshot, size);
@@ -210,6 +272,7 @@ void region_arm(struct region *region, size_t memory, int64_t fuel)
     region->fuel = fuel;
     region->trip = REGION_OK;
     region->text_longest = region->text_sealed;
+    region->stack_bytes = region->stack_sealed;
     region->starved = false;
     if (region->barrier != NULL)
         barrier_enter(region->barrier);

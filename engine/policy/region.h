@@ -10,6 +10,7 @@
 
 #include "base/status.h"
 
+#include <setjmp.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,8 +31,12 @@ struct region {
     size_t text_max;       /* bytes of the longest string that Lua may create */
     size_t text_longest;   /* of the strings created in this call or before the seal */
     size_t text_sealed;    /* text_longest at the seal */
+    size_t stack_max;      /* bytes of Lua's stack */
+    size_t stack_bytes;    /* it has now */
+    size_t stack_sealed;   /* at the seal */
     int64_t fuel;          /* left; allocations are charged REGION_BYTES_PER_FUEL bytes a unit */
     enum region_trip trip; /* sticky: once set, every allocation fails until region_arm */
+    jmp_buf *escape;       /* where a refused allocation jumps to; NULL: it returns NULL */
     size_t peak;           /* bytes of heap in use when the call ended */
     uint64_t deny_after;   /* tests: allocations left until one fails as if memory had run out; UINT64_MAX: never */
     bool starved;          /* that happened */

@@ -1,10 +1,13 @@
 #include "policy/sandbox.h"
 
+#include "policy/bundle.h"
 #include "policy/library.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+
+enum { LUA_SLOT_BYTES = 16 };
 
 struct sandbox *sandbox_of(lua_State *lua)
 {
@@ -14,38 +17,53 @@ struct sandbox *sandbox_of(lua_State *lua)
     return sandbox;
 }
 
-static void on_count(lua_State *lua, lua_Debug *record);
-
 int sandbox_trip(lua_State *lua, enum sandbox_result limit)
 {
     struct sandbox *sandbox = sandbox_of(lua);
 
-    if (sandbox->dead == SANDBOX_OK)
-        sandbox->dead = limit;
-    lua_sethook(lua, on_count, LUA_MASKCOUNT, 1); /* whatever still runs ends at its next instruction */
-    lua_pushnil(lua);                             /* a text might need memory */
-    (void)lua_error(lua);
-    __builtin_unreachable();
+    assert(sandbox->region.escape != NULL);
+    sandbox->dead = limit;
+    longjmp(*sandbox->region.escape, 1); /* past every pcall; what is left half done is undone with the region */
 }
 
-/* Equality, order and conversion of long strings are single instructions whose cost grows with the text. */
-static int64_t instruction_weight(const struct region *region)
+/* xorshift64*: every interval from SANDBOX_INTERVAL_MIN on is as likely as the others. */
+static int next_interval(struct sandbox *sandbox)
 {
-    if (region->text_longest <= SANDBOX_TEXT_FREE)
-        return 1;
-    return 1 + (int64_t)(region->text_longest / SANDBOX_TEXT_PER_WEIGHT);
+    uint64_t x = sandbox->random;
+
+    x ^= x >> 12;
+    x ^= x << 25;
+    x ^= x >> 27;
+    sandbox->random = x;
+    return SANDBOX_INTERVAL_MIN + (int)((x * UINT64_C(0x2545f4914f6cdd1d) >> 33) % SANDBOX_INTERVAL_SPREAD);
+}
+
+static const struct weigh_lines *weights_of(struct sandbox *sandbox, const char *source)
+{
+    const struct bundle_file *file;
+
+    if (source == sandbox->source)
+        return sandbox->lines;
+    file = sandbox->bundle && source[0] == '@' ? bundle_find_file(sandbox->bundle, slice_from_str(source + 1)) : NULL;
+    sandbox->source = source;
+    sandbox->lines = file ? &file->weights : NULL;
+    return sandbox->lines;
 }
 
 static void on_count(lua_State *lua, lua_Debug *record)
 {
     struct sandbox *sandbox = sandbox_of(lua);
+    struct region *region = &sandbox->region;
+    int64_t weight = 1;
 
-    (void)record;
-    if (sandbox->dead != SANDBOX_OK)
-        sandbox_trip(lua, sandbox->dead);
-    sandbox->region.fuel -= SANDBOX_HOOK_COUNT * instruction_weight(&sandbox->region);
-    if (sandbox->region.fuel < 0)
+    if (lua_getinfo(lua, "Sl", record))
+        weight = weigh_instruction(weights_of(sandbox, record->source), record->currentline, region->text_longest,
+                                   region->stack_bytes / LUA_SLOT_BYTES);
+    region->fuel -= sandbox->interval * weight;
+    if (region->fuel < 0)
         sandbox_trip(lua, SANDBOX_OVER_FUEL);
+    sandbox->interval = next_interval(sandbox);
+    lua_sethook(lua, on_count, LUA_MASKCOUNT, sandbox->interval);
 }
 
 void sandbox_charge(lua_State *lua, uint64_t work)
@@ -132,24 +150,37 @@ static enum sandbox_result finish(struct sandbox *sandbox, int status)
     return SANDBOX_RULE_ERROR;
 }
 
-enum sandbox_result sandbox_protect(struct sandbox *sandbox, lua_CFunction function, void *argument)
+static int call_protected(struct sandbox *sandbox, lua_CFunction function, void *argument)
 {
     lua_State *lua = sandbox->lua;
-    int top = lua_gettop(lua), handler = 0, status;
-    enum sandbox_result result;
+    int handler = 0;
 
-    sandbox->dead = SANDBOX_OK;
-    sandbox->message[0] = '\0';
-    sandbox->traceback[0] = '\0';
     if (sandbox->want_traceback) {
         lua_pushcfunction(lua, write_traceback);
         handler = lua_gettop(lua);
     }
     lua_pushcfunction(lua, function);
     lua_pushlightuserdata(lua, argument);
-    status = lua_pcall(lua, 1, 0, handler);
-    result = finish(sandbox, status);
-    lua_settop(lua, top);
+    return lua_pcall(lua, 1, 0, handler);
+}
+
+/* A sandbox that hit a limit while loading is not fit for use: destroy it. */
+enum sandbox_result sandbox_protect(struct sandbox *sandbox, lua_CFunction function, void *argument)
+{
+    jmp_buf escape;
+    enum sandbox_result result;
+
+    sandbox->dead = SANDBOX_OK;
+    sandbox->message[0] = '\0';
+    sandbox->traceback[0] = '\0';
+    sandbox->region.escape = &escape;
+    if (_setjmp(escape) == 0)
+        result = finish(sandbox, call_protected(sandbox, function, argument));
+    else
+        result = finish(sandbox, LUA_ERRMEM);
+    sandbox->region.escape = NULL;
+    if (sandbox->dead == SANDBOX_OK)
+        lua_settop(sandbox->lua, 0);
     return result;
 }
 
@@ -160,13 +191,23 @@ void sandbox_arm_load(struct sandbox *sandbox, size_t memory, uint64_t fuel)
     sandbox->region.fuel = sandbox->armed_fuel = fuel > INT64_MAX ? INT64_MAX : (int64_t)fuel;
 }
 
-enum sandbox_result sandbox_call(struct sandbox *sandbox, lua_CFunction function, void *argument, size_t memory, uint64_t fuel)
+/* The first interval of a call is any of 1 to SANDBOX_INTERVAL_SPREAD: short calls are looked at as often as they are long. */
+static void start_intervals(struct sandbox *sandbox, uint64_t which)
+{
+    sandbox->random = (sandbox->seed ^ (which + 1) * UINT64_C(0x9e3779b97f4a7c15)) | 1;
+    sandbox->interval = next_interval(sandbox) - SANDBOX_INTERVAL_MIN + 1;
+    lua_sethook(sandbox->lua, on_count, LUA_MASKCOUNT, sandbox->interval);
+}
+
+enum sandbox_result sandbox_call(struct sandbox *sandbox, lua_CFunction function, void *argument, uint64_t which, size_t memory,
+                                 uint64_t fuel)
 {
     enum sandbox_result result;
 
     assert(sandbox->region.sealed != 0);
     sandbox->armed_fuel = fuel > INT64_MAX ? INT64_MAX : (int64_t)fuel;
-    region_arm(&sandbox->region, memory, sandbox->armed_fuel);
+    region_arm(&sandbox->region, memory, sandbox->armed_fuel - SANDBOX_CALL_WORK);
+    start_intervals(sandbox, which);
     result = sandbox_protect(sandbox, function, argument);
     region_restore(&sandbox->region);
     return result;
@@ -178,11 +219,21 @@ static int set_up(lua_State *lua)
     return 0;
 }
 
-enum status sandbox_create(struct sandbox *sandbox, size_t capacity, struct sandbox_services *services, struct error *error)
+/* The stack's limit rests on finding it among all blocks: if this Lua asks for it in another way, that must not go unnoticed.
+ */
+static bool stack_is_known(struct sandbox *sandbox)
+{
+    const int wanted = 1000; /* more than setting up has needed */
+
+    return lua_checkstack(sandbox->lua, wanted) && sandbox->region.stack_bytes >= (size_t)wanted * LUA_SLOT_BYTES;
+}
+
+enum status sandbox_create(struct sandbox *sandbox, size_t capacity, const struct policy_bundle *bundle,
+                           struct sandbox_services *services, struct error *error)
 {
     enum status status;
 
-    *sandbox = (struct sandbox){.services = services};
+    *sandbox = (struct sandbox){.services = services, .bundle = bundle, .seed = bundle ? slice_hash(bundle->revision, 0) : 1};
     status = region_create(&sandbox->region, capacity, error);
     if (status != STATUS_OK)
         return status;
@@ -197,8 +248,12 @@ enum status sandbox_create(struct sandbox *sandbox, size_t capacity, struct sand
         sandbox_destroy(sandbox);
         return error_set(error, STATUS_NO_MEMORY, NULL, "no memory for the policy library");
     }
-    /* Kept by the snapshot: every call starts with a full count. */
-    lua_sethook(sandbox->lua, on_count, LUA_MASKCOUNT, SANDBOX_HOOK_COUNT);
+    if (!stack_is_known(sandbox)) {
+        sandbox_destroy(sandbox);
+        return error_set(error, STATUS_INTERNAL, NULL, "this build of Lua keeps its stack in an unexpected way");
+    }
+    sandbox->region.stack_max = (size_t)SANDBOX_STACK_MAX * LUA_SLOT_BYTES;
+    start_intervals(sandbox, 0);
     return STATUS_OK;
 }
 
@@ -215,7 +270,5 @@ enum status sandbox_seal(struct sandbox *sandbox, struct error *error)
     sandbox->region.fuel = INT64_MAX;
     (void)lua_gc(sandbox->lua, LUA_GCCOLLECT);
     (void)lua_gc(sandbox->lua, LUA_GCSTOP);
-    /* Put back whatever the collection counted down, so that the first call starts like all others. */
-    lua_sethook(sandbox->lua, on_count, LUA_MASKCOUNT, SANDBOX_HOOK_COUNT);
     return region_seal(&sandbox->region, error);
 }

@@ -19,21 +19,29 @@ enum {
     SANDBOX_TEXT_MAX = 64 * 1024,         /* bytes of a string made by a policy */
     SANDBOX_SOURCE_MAX = 4 * 1024 * 1024, /* bytes of a source file */
     SANDBOX_MESSAGE_MAX = 480,            /* bytes of an error message that leaves the sandbox */
-    SANDBOX_HOOK_COUNT = 100,             /* instructions between two looks at the fuel */
-    SANDBOX_TEXT_FREE = 256,              /* strings up to this make no instruction dearer … */
-    SANDBOX_TEXT_PER_WEIGHT = 128         /* … and each so many bytes of the longest one add a unit to every instruction */
+    SANDBOX_STACK_MAX = 24 * 1024,        /* slots of Lua's stack: nested calls, arguments */
+    SANDBOX_INTERVAL_MIN = 50,            /* instructions between two looks at what runs: see weigh.h */
+    SANDBOX_INTERVAL_SPREAD = 101,
+    SANDBOX_CALL_WORK = 100 /* units that entering Lua costs */
 };
 
 enum sandbox_result { SANDBOX_OK, SANDBOX_RULE_ERROR, SANDBOX_OVER_FUEL, SANDBOX_OVER_MEMORY, SANDBOX_BAD_RESULT };
 
+struct policy_bundle;
+struct weigh_lines;
 struct sandbox_services; /* what library functions need of the worker: parsers, caches; services.h */
 struct sandbox_source;   /* finds lib/ files; load.h */
 
 struct sandbox {
     struct region region;
     lua_State *lua;
-    struct sandbox_services *services; /* of the worker; NULL while a bundle is checked without them */
-    void *loader;                      /* the load in progress, for rule, defaults, require; NULL afterwards */
+    struct sandbox_services *services;  /* of the worker; NULL while a bundle is checked without them */
+    void *loader;                       /* the load in progress, for rule, defaults, require; NULL afterwards */
+    const struct policy_bundle *bundle; /* for the weights of lines; NULL: each instruction is one unit */
+    uint64_t seed, random;              /* of the intervals: the bundle's, and where the running call is */
+    int interval;                       /* instructions since the last look */
+    const char *source;                 /* of the last look, and its weights */
+    const struct weigh_lines *lines;
     int64_t armed_fuel;
     enum sandbox_result dead; /* SANDBOX_OK, or the limit that was hit */
     bool want_traceback;
@@ -43,9 +51,9 @@ struct sandbox {
     size_t used_memory;
 };
 
-/* An empty state with the library. `capacity` bytes at most, of loading and calling together. */
-enum status sandbox_create(struct sandbox *sandbox, size_t capacity, struct sandbox_services *services,
-                           struct error *error) EDICT_MUST_USE;
+/* An empty state with the library. `capacity` bytes at most, of loading and calling together. `bundle` may be NULL. */
+enum status sandbox_create(struct sandbox *sandbox, size_t capacity, const struct policy_bundle *bundle,
+                           struct sandbox_services *services, struct error *error) EDICT_MUST_USE;
 void sandbox_destroy(struct sandbox *sandbox); /* accepts a zeroed one */
 
 /* While loading: runs `function` (lua_CFunction) protected, with `argument` as light userdata, under the fuel and memory that
@@ -57,9 +65,11 @@ enum status sandbox_seal(struct sandbox *sandbox, struct error *error) EDICT_MUS
 
 /*
  * The one way from C into a loaded policy: `function` runs protected with `argument`, is expected to copy what it wants out of
- * Lua, and everything it did inside is undone. The result and the fuel and memory used are left in `sandbox`.
+ * Lua, and everything it did inside is undone. `which` tells calls of one file apart, for the intervals. The result and the
+ * fuel and memory used are left in `sandbox`.
  */
-enum sandbox_result sandbox_call(struct sandbox *sandbox, lua_CFunction function, void *argument, size_t memory, uint64_t fuel);
+enum sandbox_result sandbox_call(struct sandbox *sandbox, lua_CFunction function, void *argument, uint64_t which, size_t memory,
+                                 uint64_t fuel);
 
 /* ---- for library functions, inside a call ---- */
 

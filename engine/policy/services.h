@@ -1,23 +1,40 @@
 /*
- * What library functions need besides Lua: the worker's parsers, their scratch memory and caches. None of it carries anything
- * from one evaluation into another. One thread at a time.
+ * What library functions need besides Lua: the worker's parsers, their memory and caches. Nothing of it can be seen by a
+ * policy: a cached result is the same, and costs the same work, as a fresh one. One thread at a time.
  */
 #ifndef EDICT_POLICY_SERVICES_H
 #define EDICT_POLICY_SERVICES_H
 
 #include "base/arena.h"
 #include "base/status.h"
+#include "parse/shell.h"
 
 struct re_cache;
-struct shell_parser;
+
+enum { SERVICES_SHELL_KEPT = 4 /* command lines of one evaluation whose parse is kept: several rules look at the same one */ };
+
+struct services_shell {
+    struct arena arena; /* of this entry alone, so that no parse depends on another's size */
+    struct slice text;
+    struct shell_script script;
+    uint64_t work;
+    bool used;
+};
 
 struct sandbox_services {
     struct arena scratch; /* reset before each use */
     struct re_cache *re;
     struct shell_parser *shell;
+    struct services_shell kept[SERVICES_SHELL_KEPT];
+    unsigned next; /* the entry to replace */
 };
 
 enum status services_create(struct sandbox_services *services, struct error *error) EDICT_MUST_USE;
 void services_destroy(struct sandbox_services *services); /* accepts a zeroed one */
+/* Forgets what was kept: texts of one request must not stay. */
+void services_forget(struct sandbox_services *services);
+/* shell_parse of `line`, or what it gave before. `out` lives until services_forget or SERVICES_SHELL_KEPT further texts. */
+enum status services_parse_shell(struct sandbox_services *services, struct slice line, uint64_t *work,
+                                 const struct shell_script **out) EDICT_MUST_USE;
 
 #endif

@@ -162,7 +162,7 @@ static enum status collect(struct testcase_list *list, struct policy_bundle *bun
     struct loader loader = {.bundle = bundle};
     struct sandbox sandbox;
     enum sandbox_result result;
-    enum status status = sandbox_create(&sandbox, bundle->limits.load_memory, services, error);
+    enum status status = sandbox_create(&sandbox, bundle->limits.load_memory, bundle, services, error);
 
     if (status != STATUS_OK)
         return status;

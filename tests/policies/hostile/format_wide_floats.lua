@@ -1,5 +1,5 @@
 -- format wide floats
--- expect: memory
+-- expect: limit
 rule "hostile" {
   tier = 0,
   when = function(request, facts)

@@ -1,5 +1,5 @@
 -- loop gmatch
--- expect: memory
+-- expect: limit
 rule "hostile" {
   tier = 0,
   when = function(request, facts)

@@ -1,5 +1,5 @@
 -- memory in pcall
--- expect: memory
+-- expect: limit
 rule "hostile" {
   tier = 0,
   when = function(request, facts)

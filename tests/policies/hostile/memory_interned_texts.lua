@@ -1,5 +1,5 @@
 -- garbage counts: nothing is collected during a call
--- expect: memory
+-- expect: limit
 rule "hostile" {
   tier = 0,
   when = function(request, facts)

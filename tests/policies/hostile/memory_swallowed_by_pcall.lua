@@ -1,5 +1,5 @@
 -- memory swallowed by pcall
--- expect: memory
+-- expect: limit
 rule "hostile" {
   tier = 0,
   when = function(request, facts)

@@ -1,5 +1,5 @@
 -- memory varargs
--- expect: memory
+-- expect: limit
 rule "hostile" {
   tier = 0,
   when = function(request, facts)

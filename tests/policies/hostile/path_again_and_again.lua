@@ -1,5 +1,5 @@
 -- path again and again
--- expect: memory
+-- expect: limit
 rule "hostile" {
   tier = 0,
   when = function(request, facts)

@@ -86,7 +86,7 @@ START_TEST(an_endless_loop_ends)
     struct fixture f;
 
     ck_assert_str_eq(fixture_condition(memset(&f, 0, sizeof f), "(function() while true do end end)()", NULL, NULL),
-                     "error: test.lua:1: more work than is allowed (500000 units for a rule, 1000000 for all rules)");
+                     "error: test.lua:1: more work than is allowed (300000 units for a rule, 600000 for all rules)");
     fixture_destroy(&f);
 }
 END_TEST

@@ -1,0 +1,9 @@
+-- turning numbers into texts takes long, and is one instruction
+-- expect: fuel
+rule "hostile" {
+  tier = 0,
+  when = function(request, facts)
+    local x = 1.2345678901234e300
+    while true do local _ = x .. x end
+  end,
+}
