@@ -191,7 +191,9 @@ static void check_chunk(lua_State *lua, struct loader *loader, const struct bund
 {
     if (loader->extract == NULL)
         return; /* the bundle was built: its files have been checked */
-    if (!lint_source(file->path, file->source, loader->report) | !lint_chunk(lua, file->path, loader->report))
+    if (!lint_source(file->path, file->source, loader->report))
+        loader->extract->failed = true;
+    if (!lint_chunk(lua, file->path, loader->report)) /* also when the first has failed: all that is wrong is said at once */
         loader->extract->failed = true;
     extract_weigh(loader->extract, lua, file);
 }

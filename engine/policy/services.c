@@ -2,7 +2,12 @@
 
 #include "parse/re.h"
 
-enum { SCRATCH_BLOCK = 64 * 1024, SCRATCH_CAP = 16 * 1024 * 1024, KEPT_BLOCK = 16 * 1024 };
+enum {
+    SCRATCH_BLOCK = 64 * 1024,
+    SCRATCH_CAP = 16 * 1024 * 1024,
+    KEPT_BLOCK = 16 * 1024,
+    PARSE_WORK = 8 /* units for each that the parser counts */
+};
 
 enum status services_create(struct sandbox_services *services, struct error *error)
 {
@@ -56,28 +61,58 @@ static struct services_shell *find_kept(struct sandbox_services *services, struc
     return NULL;
 }
 
+/* Why a line is not given to the parser, or an empty text. */
+static struct slice too_complex(struct slice line)
+{
+    size_t pipes = 0, heredocs = 0, marks = 0, i;
+
+    for (i = 0; i < line.size; i++) {
+        pipes += line.data[i] == '|';
+        heredocs += line.data[i] == '<' && i + 1 < line.size && line.data[i + 1] == '<';
+        marks += line.data[i] != '\0' && strchr(";&|(){}<>$`\n", line.data[i]) != NULL;
+    }
+    if (pipes > SERVICES_SHELL_PIPES_MAX)
+        return SLICE("more than 128 pipes");
+    if (heredocs > SERVICES_SHELL_HEREDOCS_MAX)
+        return SLICE("more than 32 here-documents");
+    if (marks > SERVICES_SHELL_MARKS_MAX)
+        return SLICE("more than 2000 operators, brackets and lines");
+    return (struct slice){0};
+}
+
+static enum status parse_into(struct sandbox_services *services, struct services_shell *kept, struct slice line, uint64_t *work)
+{
+    struct slice problem = too_complex(line);
+    uint64_t counted = 0;
+    enum status status;
+
+    *work += 1 + line.size;
+    if (problem.size != 0) {
+        kept->script = (struct shell_script){.problem = problem};
+        return STATUS_OK;
+    }
+    status = shell_parse(services->shell, kept->text, &kept->arena, &counted, &kept->script);
+    *work += PARSE_WORK * counted;
+    return status;
+}
+
 enum status services_parse_shell(struct sandbox_services *services, struct slice line, uint64_t *work,
                                  const struct shell_script **out)
 {
     struct services_shell *kept = find_kept(services, line);
     enum status status;
 
+    *work += 1 + line.size / 8;
     if (kept == NULL) {
         kept = &services->kept[services->next];
         services->next = (services->next + 1) % SERVICES_SHELL_KEPT;
         arena_reset(&kept->arena);
-        kept->work = 0;
         kept->text = arena_copy(&kept->arena, line); /* the result points into it, and Lua's own text is gone after the call */
-        kept->used = true;
-        status = kept->text.data ? shell_parse(services->shell, kept->text, &kept->arena, &kept->work, &kept->script)
-                                 : STATUS_NO_MEMORY;
-        if (status != STATUS_OK) {
-            kept->used = false;
-            *work += kept->work;
+        status = kept->text.data ? parse_into(services, kept, line, work) : STATUS_NO_MEMORY;
+        kept->used = status == STATUS_OK;
+        if (status != STATUS_OK)
             return status;
-        }
     }
-    *work += kept->work;
     *out = &kept->script;
     return STATUS_OK;
 }

@@ -11,13 +11,18 @@
 
 struct re_cache;
 
-enum { SERVICES_SHELL_KEPT = 4 /* command lines of one evaluation whose parse is kept: several rules look at the same one */ };
+enum {
+    SERVICES_SHELL_KEPT = 4, /* command lines of one evaluation whose parse is kept: several rules look at the same one */
+    /* Command lines beyond these are not understood: the grammar takes time that grows with their square. */
+    SERVICES_SHELL_PIPES_MAX = 128,
+    SERVICES_SHELL_HEREDOCS_MAX = 32,
+    SERVICES_SHELL_MARKS_MAX = 2000 /* ; & | ( ) { } < > $ ` and line ends together */
+};
 
 struct services_shell {
     struct arena arena; /* of this entry alone, so that no parse depends on another's size */
     struct slice text;
     struct shell_script script;
-    uint64_t work;
     bool used;
 };
 
