@@ -107,7 +107,8 @@ static void walk_child(struct series *series, uint32_t node)
 
     check_gap(series, node);
     if (at->kind == SYNTAX_TOKEN) {
-        if (at->end - at->start == 2 && is_token(series->text, node, ";;") && node_of(series->text, at->parent)->kind != SYNTAX_CASE_ITEM)
+        if (at->end - at->start == 2 && is_token(series->text, node, ";;") &&
+            node_of(series->text, at->parent)->kind != SYNTAX_CASE_ITEM)
             shell_fail(series->run, "there is a ;; outside of case");
         series->needs_separator = false;
     } else if (at->kind == SYNTAX_COMMENT) {

@@ -79,7 +79,7 @@ static void push_structs(lua_State *lua, const struct push_field *field, const c
 }
 
 /* Reads a member of type T at its offset; the structs are read through bytes, so alignment is the compiler's. */
-#define MEMBER(type) (*(const type *)(const void *)at)
+#define MEMBER(type) (*(type const *)(const void *)at)
 #define COUNT (*(const size_t *)(const void *)(data + field->count_at))
 
 static void push_field(lua_State *lua, const char *data, const struct push_field *field)

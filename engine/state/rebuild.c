@@ -35,12 +35,21 @@ static enum status fold_entry(void *context, uint64_t index, struct slice record
 /* ---- comparing ---- */
 
 struct compare {
-    struct store *other;
+    struct store *folded;
     struct arena arena;
-    uint64_t rows, differences;
-    bool only_missing; /* the second pass counts rows that the first store lacks */
+    uint64_t rows, found, differences;
     struct error *error;
 };
+
+static void note_difference(struct compare *compare, const struct store_visit *row, bool there, struct slice value)
+{
+    if (compare->differences++ > 0)
+        return;
+    error_set(compare->error, STATUS_CORRUPT, "", "row '%c' %.*s: kept %.*s, folded %.*s", row->key.data[0],
+              (int)(row->key.size > 40 ? 40 : row->key.size - 1), row->key.data + 1,
+              (int)(row->value.size > 200 ? 200 : row->value.size), row->value.data, (int)(value.size > 200 ? 200 : value.size),
+              there ? value.data : "(none)");
+}
 
 static bool compare_row(void *context, const struct store_visit *row)
 {
@@ -50,34 +59,37 @@ static bool compare_row(void *context, const struct store_visit *row)
     bool there;
 
     arena_reset(&compare->arena);
-    there = store_get(compare->other, STORE_STATE, row->key, &compare->arena, &value, &error) == STATUS_OK;
+    there = store_get(compare->folded, STORE_STATE, row->key, &compare->arena, &value, &error) == STATUS_OK;
     compare->rows++;
-    if (there && (compare->only_missing || slice_equal(value, row->value)))
-        return true;
-    if (compare->differences++ == 0)
-        error_set(compare->error, STATUS_CORRUPT, "", "row '%c' %.*s: kept %.*s, folded %.*s", row->key.data[0],
-                  (int)(row->key.size > 40 ? 40 : row->key.size - 1), row->key.data + 1,
-                  (int)(row->value.size > 200 ? 200 : row->value.size), row->value.data,
-                  (int)(value.size > 200 ? 200 : value.size), there ? value.data : "(none)");
+    compare->found += there;
+    if (!there || !slice_equal(value, row->value))
+        note_difference(compare, row, there, value);
     return true;
 }
 
+static bool count_row(void *context, const struct store_visit *row)
+{
+    (void)row;
+    ++*(uint64_t *)context;
+    return true;
+}
+
+/* Row by row what is kept; and every row that the fold has and the state lacks counts, too. */
 static enum status compare_stores(struct store *kept, struct store *folded, uint64_t *rows, uint64_t *differences,
                                   struct error *error)
 {
-    struct compare compare = {.other = folded, .error = error};
+    struct compare compare = {.folded = folded, .error = error};
+    const struct slice all = {0};
+    uint64_t folded_rows = 0;
     enum status status;
 
     arena_create(&compare.arena, 16384, 16u << 20);
-    status = kept->ops->scan(kept, STORE_STATE, (struct slice){0}, (struct slice){0}, false, compare_row, &compare, error);
-    *rows = compare.rows;
-    compare.other = kept;
-    compare.only_missing = true;
+    status = kept->ops->scan(kept, STORE_STATE, all, all, false, compare_row, &compare, error);
     if (status == STATUS_OK)
-        status =
-            folded->ops->scan(folded, STORE_STATE, (struct slice){0}, (struct slice){0}, false, compare_row, &compare, error);
+        status = folded->ops->scan(folded, STORE_STATE, all, all, false, count_row, &folded_rows, error);
     arena_destroy(&compare.arena);
-    *differences = compare.differences;
+    *rows = compare.rows;
+    *differences = compare.differences + (folded_rows - compare.found);
     return status;
 }
 
