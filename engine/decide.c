@@ -88,7 +88,7 @@ static enum status decide_digests(struct decide_call *call)
     struct decision *decision = &call->decision;
 
     decision->has_idempotency_key = call->request.idempotency_key.size > 0;
-    if (!request_body_digest(call->arena, &call->request, &decision->body_digest))
+    if (decision->has_idempotency_key && !request_body_digest(call->arena, &call->request, &decision->body_digest))
         return error_set(&call->error, STATUS_NO_MEMORY, "", "the request needs more memory than one call may use");
     if (decide_restore_action(call) != STATUS_OK)
         return call->error.status;

@@ -19,8 +19,6 @@ enum status services_create(struct sandbox_services *services, struct error *err
     for (i = 0; i < SERVICES_SHELL_KEPT; i++)
         arena_create(&services->kept[i].arena, KEPT_BLOCK, SCRATCH_CAP);
     status = re_cache_new(&services->re, error);
-    if (status == STATUS_OK)
-        status = shell_parser_new(&services->shell, error);
     if (status != STATUS_OK)
         services_destroy(services);
     return status;
@@ -91,6 +89,8 @@ static enum status parse_into(struct sandbox_services *services, struct services
         kept->script = (struct shell_script){.problem = problem};
         return STATUS_OK;
     }
+    if (services->shell == NULL && shell_parser_new(&services->shell, NULL) != STATUS_OK)
+        return STATUS_NO_MEMORY;
     status = shell_parse(services->shell, kept->text, &kept->arena, &counted, &kept->script);
     *work += PARSE_WORK * counted;
     return status;

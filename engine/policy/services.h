@@ -29,7 +29,7 @@ struct services_shell {
 struct sandbox_services {
     struct arena scratch; /* reset before each use */
     struct re_cache *re;
-    struct shell_parser *shell;
+    struct shell_parser *shell; /* made for the first rule that asks */
     struct services_shell kept[SERVICES_SHELL_KEPT];
     unsigned next; /* the entry to replace */
 };
