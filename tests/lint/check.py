@@ -41,7 +41,7 @@ MACHINE_PATHS = re.compile(r"(?<![A-Za-z0-9_./])/(work|farm)/")
 
 def files(root, *suffixes):
     try:
-        listed = subprocess.run(["git", "-C", root, "ls-files", "-z"], capture_output=True, check=True).stdout.decode().split("\0")
+        listed = subprocess.run(["git", "-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard"], capture_output=True, check=True).stdout.decode().split("\0")
     except subprocess.CalledProcessError:
         listed = [str(path.relative_to(root)) for path in Path(root).rglob("*") if path.is_file()]
     return [name for name in sorted(listed) if name and (not suffixes or name.endswith(suffixes)) and (Path(root) / name).is_file()]

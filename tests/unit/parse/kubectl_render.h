@@ -30,8 +30,8 @@ static inline void render_targets(struct buf *out, const struct kubectl_command 
     for (size_t i = 0; i < k->target_count; i++) {
         const struct kubectl_target *t = &k->targets[i];
 
-        buf_printf(out, " %.*s%s%.*s/%.*s%s%s%s", SLICE_ARG(t->type), t->group.size > 0 ? "." : "", SLICE_ARG(t->group), SLICE_ARG(t->name),
-                   t->known ? "" : "?", t->cluster_scoped ? "^" : "", t->dynamic ? "~" : "");
+        buf_printf(out, " %.*s%s%.*s/%.*s%s%s%s", SLICE_ARG(t->type), t->group.size > 0 ? "." : "", SLICE_ARG(t->group),
+                   SLICE_ARG(t->name), t->known ? "" : "?", t->cluster_scoped ? "^" : "", t->dynamic ? "~" : "");
     }
 }
 

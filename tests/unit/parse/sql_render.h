@@ -17,8 +17,8 @@ static inline void render_sql_statement(struct buf *out, const struct sql_statem
     if (s->object.size > 0)
         buf_printf(out, ":%.*s", SLICE_ARG(s->object));
     for (size_t i = 0; i < s->table_count; i++)
-        buf_printf(out, " %.*s%s%.*s%s", SLICE_ARG(s->tables[i].schema), s->tables[i].schema.size > 0 ? "." : "", SLICE_ARG(s->tables[i].name),
-                   s->tables[i].written ? "!" : "");
+        buf_printf(out, " %.*s%s%.*s%s", SLICE_ARG(s->tables[i].schema), s->tables[i].schema.size > 0 ? "." : "",
+                   SLICE_ARG(s->tables[i].name), s->tables[i].written ? "!" : "");
     for (size_t i = 0; i < s->function_count; i++)
         buf_printf(out, " %.*s()", SLICE_ARG(s->functions[i]));
     for (size_t i = 0; i < s->danger_count; i++)
@@ -47,7 +47,8 @@ static inline struct slice render_sql(const struct sql_script *script, struct ar
     struct buf out;
 
     buf_create(&out, arena);
-    buf_printf(&out, "%s%s%s", script->ok ? "ok" : "no", script->reads_only ? " reads" : "", script->has_comments ? " comments" : "");
+    buf_printf(&out, "%s%s%s", script->ok ? "ok" : "no", script->reads_only ? " reads" : "",
+               script->has_comments ? " comments" : "");
     for (size_t i = 0; i < script->statement_count; i++) {
         buf_add_str(&out, i == 0 ? ": " : "; ");
         render_sql_statement(&out, &script->statements[i]);

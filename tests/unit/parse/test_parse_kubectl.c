@@ -76,8 +76,10 @@ END_TEST
 
 START_TEST(test_random_words_are_survived)
 {
-    static const char *const vocabulary[] = {"get", "delete", "exec", "pods", "pod/x", "-n", "--namespace", "--namespace=", "-", "--", "-abc", "--=x", "=",
-                                             "-f", "deploy,svc", "a/b/c", "--replicas", "--replicas=9999999999999", "-it", "", "--dry-run", "cp", "x:y", "create", "helm"};
+    static const char *const vocabulary[] = {
+        "get", "delete", "exec",      "pods", "pod/x", "-n",         "--namespace", "--namespace=", "-",
+        "--",  "-abc",   "--=x",      "=",    "-f",    "deploy,svc", "a/b/c",       "--replicas",   "--replicas=9999999999999",
+        "-it", "",       "--dry-run", "cp",   "x:y",   "create",     "helm"};
     uint64_t state = 7;
     struct arena arena;
 
@@ -91,7 +93,8 @@ START_TEST(test_random_words_are_survived)
         arena_reset(&arena);
         for (size_t i = 0; i < 9; i++) {
             state = state * 6364136223846793005u + 1442695040888963407u;
-            words[i] = parse_word_static(slice_from_str(vocabulary[(state >> 33) % (sizeof vocabulary / sizeof vocabulary[0])]));
+            words[i] =
+                parse_word_static(slice_from_str(vocabulary[(state >> 33) % (sizeof vocabulary / sizeof vocabulary[0])]));
             words[i].dynamic = (state >> 60) == 0;
             words[i].literal = words[i].dynamic ? 0 : words[i].literal;
         }

@@ -82,8 +82,8 @@ START_TEST(test_quoted_words_come_back)
         ck_assert_uint_eq(script.command_count, 1);
         ck_assert_uint_eq(script.commands[0].argc, 5);
         for (size_t i = 0; i < 4; i++)
-            ck_assert_msg(slice_equal(script.commands[0].argv[i + 1].text, words[i]) && !script.commands[0].argv[i + 1].dynamic, "%.*s",
-                          SLICE_ARG(buf_slice(&line)));
+            ck_assert_msg(slice_equal(script.commands[0].argv[i + 1].text, words[i]) && !script.commands[0].argv[i + 1].dynamic,
+                          "%.*s", SLICE_ARG(buf_slice(&line)));
     }
     arena_destroy(&arena);
     shell_parser_delete(parser);
@@ -151,7 +151,8 @@ START_TEST(test_bounds_are_refused)
     ck_assert(!is_ok(parser, repeat("", "a;", 512, "a", &arena), &arena));
     ck_assert(is_ok(parser, repeat("a", " && a", 500, "", &arena), &arena));
     ck_assert(is_ok(parser, repeat("", "(", 20, "a))))))))))))))))))))", &arena), &arena));
-    ck_assert(!is_ok(parser, repeat("", "( ", 60, "a))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))", &arena), &arena));
+    ck_assert(
+        !is_ok(parser, repeat("", "( ", 60, "a))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))", &arena), &arena));
     ck_assert(!is_ok(parser, repeat("", "$(", 2000, "", &arena), &arena));
     ck_assert(!is_ok(parser, repeat("", "{ ", 4000, "", &arena), &arena));
     ck_assert(!is_ok(parser, slice_from("ls\0rm", 5), &arena));
@@ -173,7 +174,8 @@ START_TEST(test_a_full_arena_is_told)
         struct arena arena;
 
         arena_create(&arena, 4096, cap);
-        fitted = shell_parse(parser, SLICE("sudo env A=1 sh -c 'rm x | tee y' > z <<E\n$(id)\nE"), &arena, &work, &script) == STATUS_OK;
+        fitted = shell_parse(parser, SLICE("sudo env A=1 sh -c 'rm x | tee y' > z <<E\n$(id)\nE"), &arena, &work, &script) ==
+                 STATUS_OK;
         arena_destroy(&arena);
     }
     ck_assert(fitted);
@@ -189,7 +191,9 @@ START_TEST(test_places_of_inner_commands)
     uint64_t work = 0;
 
     arena_create(&arena, 64 * 1024, 1024 * 1024);
-    ck_assert_int_eq(shell_parse(parser, SLICE("echo a $(echo $(id)) ; find . -exec rm {} \\; 3>&1 {f,g}"), &arena, &work, &script), STATUS_OK);
+    ck_assert_int_eq(
+        shell_parse(parser, SLICE("echo a $(echo $(id)) ; find . -exec rm {} \\; 3>&1 {f,g}"), &arena, &work, &script),
+        STATUS_OK);
     ck_assert_uint_eq(script.command_count, 5);
     ck_assert_int_eq(script.commands[0].outer, -1);
     ck_assert_int_eq(script.commands[1].outer, 0);

@@ -33,8 +33,10 @@ END_TEST
 
 START_TEST(test_random_tokens_are_survived)
 {
-    static const char *const vocabulary[] = {"select ", "delete ", "from ", "t ", "where ", "(", ")", "'", "\"", "`", "--", "/*", "*/", ";", "$$", "$a$", "with ", "as ",
-                                             "update ", "set ", "=", "or ", "1 ", ",", ".", "[", "]", "\\", "#", "explain ", "insert into ", "\n", "x", "f(", "e'", "@@"};
+    static const char *const vocabulary[] = {
+        "select ", "delete ", "from ", "t ",       "where ",       "(",       ")",    "'",  "\"",  "`",  "--", "/*", "*/",
+        ";",       "$$",      "$a$",   "with ",    "as ",          "update ", "set ", "=",  "or ", "1 ", ",",  ".",  "[",
+        "]",       "\\",      "#",     "explain ", "insert into ", "\n",      "x",    "f(", "e'",  "@@"};
     uint64_t state = 3;
     struct arena arena;
 

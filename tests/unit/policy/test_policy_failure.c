@@ -1,6 +1,6 @@
 /*
- * Fail closed: whatever goes wrong in a rule, the outcome is never more permissive than if the rule had matched at max(2, its tier); and
- * memory that runs out, anywhere, leaves the worker as it was.
+ * Fail closed: whatever goes wrong in a rule, the outcome is never more permissive than if the rule had matched at max(2, its
+ * tier); and memory that runs out, anywhere, leaves the worker as it was.
  */
 #include "policy_fixture.h"
 
@@ -70,13 +70,15 @@ static const char *const SOURCE =
     "  when = function(request, facts) return lib.fits(request.context.name) and path.inside(\"/a\", \"/a/b\") end,\n"
     "  because = function(request) return { \"Named \" .. request.context.name, \"again\" } end,\n"
     "  cost = function() return \"1.50\" end, alternatives = { \"one\", \"two\" }, next_steps = \"go {context.name}\" }\n"
-    "rule \"a.plain\" { tier = 0, match = { [\"context.name\"] = { prefix = \"n\" } }, approvers = { \"a\", \"b\" }, sla = \"4h\" }\n";
+    "rule \"a.plain\" { tier = 0, match = { [\"context.name\"] = { prefix = \"n\" } }, approvers = { \"a\", \"b\" }, sla = "
+    "\"4h\" }\n";
 static const char *const HELPER = "local M = {}\nfunction M.fits(x) return re.match(\"^n\", x) ~= nil end\nreturn M\n";
 static const char *const REQUEST = "{'operation':'x','context':{'name':'nine'}}";
 
 static bool load(struct fixture *f)
 {
-    struct policy_file files[] = {{SLICE("test.lua"), slice_from_str(SOURCE)}, {SLICE("lib/helper.lua"), slice_from_str(HELPER)}};
+    struct policy_file files[] = {{SLICE("test.lua"), slice_from_str(SOURCE)},
+                                  {SLICE("lib/helper.lua"), slice_from_str(HELPER)}};
 
     return fixture_load_files(f, files, 2, NULL);
 }
@@ -89,7 +91,8 @@ static char *verdict_text(struct fixture *f)
 
 START_TEST(memory_that_runs_out_while_loading)
 {
-    struct policy_file files[] = {{SLICE("test.lua"), slice_from_str(SOURCE)}, {SLICE("lib/helper.lua"), slice_from_str(HELPER)}};
+    struct policy_file files[] = {{SLICE("test.lua"), slice_from_str(SOURCE)},
+                                  {SLICE("lib/helper.lua"), slice_from_str(HELPER)}};
     struct fixture sound;
     char *expected, *now;
     long n;
@@ -115,8 +118,9 @@ START_TEST(memory_that_runs_out_while_loading)
             break;
         }
         /* Some failures cost only speed (a barrier, a diagnostic); the others say so. */
-        ck_assert_msg(status == STATUS_OK || status == STATUS_NO_MEMORY || status == STATUS_INTERNAL || status == STATUS_INVALID, "%ld: %s: %s", n,
-                      status_name(status), error.message);
+        ck_assert_msg(status == STATUS_OK || status == STATUS_NO_MEMORY || status == STATUS_INTERNAL ||
+                          status == STATUS_INVALID,
+                      "%ld: %s: %s", n, status_name(status), error.message);
     }
     ck_assert_int_gt(n, 20);
     now = verdict_text(&sound);
@@ -250,7 +254,10 @@ static const struct failure failures[] = {
     {"when error", "when = function() error(\"x\") end", VERDICT_ERROR_LUA},
     {"when nil call", "when = function(r) return r.nothing() end", VERDICT_ERROR_LUA},
     {"when fuel", "when = function() while true do end end", VERDICT_ERROR_FUEL},
-    {"when memory", "when = function() local t, s = {}, (\"thirty-two bytes of text, or so..\"):rep(1000) while true do t[#t + 1] = s .. #t end end", VERDICT_ERROR_MEMORY},
+    {"when memory",
+     "when = function() local t, s = {}, (\"thirty-two bytes of text, or so..\"):rep(1000) while true do t[#t + 1] = s .. #t "
+     "end end",
+     VERDICT_ERROR_MEMORY},
     {"when result", "when = function() return 1 end", VERDICT_ERROR_RESULT},
     {"because error", "because = function() error(\"x\") end", VERDICT_ERROR_LUA},
     {"because fuel", "because = function() while true do end end", VERDICT_ERROR_FUEL},
@@ -266,7 +273,8 @@ static const struct failure failures[] = {
 };
 
 /* Other rules of the bundle: none, and one of each tier. */
-static const char *const others[] = {"", "rule \"o\" { tier = 0 }\n", "rule \"o\" { tier = 1 }\n", "rule \"o\" { tier = 2 }\n", "rule \"o\" { tier = 3 }\n"};
+static const char *const others[] = {"", "rule \"o\" { tier = 0 }\n", "rule \"o\" { tier = 1 }\n", "rule \"o\" { tier = 2 }\n",
+                                     "rule \"o\" { tier = 3 }\n"};
 
 static int tier_of(const char *other, int tier, const char *rule_fields, struct fixture *f)
 {
@@ -292,8 +300,8 @@ START_TEST(a_failing_rule_never_loosens)
                 bool texts_matter = (int)o - 1 <= tier;
 
                 /* A text that is not wanted, because another rule wins at a higher tier, is not made, and cannot fail. */
-                ck_assert_msg(got >= least || (!texts_matter && got >= tier), "%s, tier %d, others %zu: tier %d, not %d", failures[i].name, tier, o,
-                              got, least);
+                ck_assert_msg(got >= least || (!texts_matter && got >= tier), "%s, tier %d, others %zu: tier %d, not %d",
+                              failures[i].name, tier, o, got, least);
                 if (failed.verdict.error_count != 0) {
                     ck_assert(slice_equal_str(failed.verdict.errors[0].rule, "r"));
                     ck_assert_int_eq(failed.verdict.errors[0].kind, failures[i].kind);
@@ -313,8 +321,10 @@ START_TEST(leaving_something_out_never_loosens)
 {
     static const char *const rules =
         "rule \"allow\" { tier = 1, match = { operation = \"x\", [\"context.a\"] = 1 }, requires = { \"context.b\" } }\n"
-        "rule \"ask\" { tier = 2, match = { operation = \"x\", [\"context.c\"] = { is_not = \"safe\" } }, requires = { \"context.c\" } }\n"
-        "rule \"deny\" { tier = 3, match = { operation = \"x\", [\"context.d\"] = { min = 10 } }, requires = { \"context.d\" } }\n"
+        "rule \"ask\" { tier = 2, match = { operation = \"x\", [\"context.c\"] = { is_not = \"safe\" } }, requires = { "
+        "\"context.c\" } }\n"
+        "rule \"deny\" { tier = 3, match = { operation = \"x\", [\"context.d\"] = { min = 10 } }, requires = { \"context.d\" } "
+        "}\n"
         "rule \"deny.other\" { tier = 3, match = { operation = \"x\", [\"context.e\"] = { is_not = \"known\" } } }\n";
     static const char *const members[] = {"'a':1", "'b':2", "'c':'safe'", "'d':5", "'e':'known'"};
     struct fixture f;
@@ -322,7 +332,8 @@ START_TEST(leaving_something_out_never_loosens)
     size_t left_out, i;
 
     ck_assert(fixture_load(&f, rules));
-    ck_assert_int_eq(fixture_evaluate(&f, "{'operation':'x','context':{'a':1,'b':2,'c':'safe','d':5,'e':'known'}}", NULL), STATUS_OK);
+    ck_assert_int_eq(fixture_evaluate(&f, "{'operation':'x','context':{'a':1,'b':2,'c':'safe','d':5,'e':'known'}}", NULL),
+                     STATUS_OK);
     whole = f.verdict.tier;
     ck_assert_int_eq(whole, 1);
     for (left_out = 0; left_out < 5; left_out++) {
@@ -330,14 +341,15 @@ START_TEST(leaving_something_out_never_loosens)
 
         for (i = 0; i < 5; i++)
             if (i != left_out)
-                (void)snprintf(request + strlen(request), sizeof request - strlen(request), "%s%s", request[strlen(request) - 1] == '{' ? "" : ",",
-                               members[i]);
+                (void)snprintf(request + strlen(request), sizeof request - strlen(request), "%s%s",
+                               request[strlen(request) - 1] == '{' ? "" : ",", members[i]);
         (void)snprintf(request + strlen(request), sizeof request - strlen(request), "}}");
         ck_assert_int_eq(fixture_evaluate(&f, request, NULL), STATUS_OK);
         ck_assert_msg(f.verdict.tier >= 2, "without %s: tier %d", members[left_out], f.verdict.tier);
     }
     /* a number as text is no number: the field counts as missing, and is asked for */
-    ck_assert_int_eq(fixture_evaluate(&f, "{'operation':'x','context':{'a':1,'b':2,'c':'safe','d':'50','e':'known'}}", NULL), STATUS_OK);
+    ck_assert_int_eq(fixture_evaluate(&f, "{'operation':'x','context':{'a':1,'b':2,'c':'safe','d':'50','e':'known'}}", NULL),
+                     STATUS_OK);
     ck_assert_int_eq(f.verdict.tier, 2);
     ck_assert(slice_equal_str(f.verdict.missing[0], "context.d"));
     fixture_destroy(&f);
@@ -351,7 +363,10 @@ START_TEST(work_is_bounded_over_all_rules)
     size_t i;
 
     for (i = 0; i < 20; i++)
-        buf_printf(&source, "rule \"r%02zu\" { tier = 0, when = function() local n = 0 for i = 1, 40000 do n = n + i end return true end }\n", i);
+        buf_printf(
+            &source,
+            "rule \"r%02zu\" { tier = 0, when = function() local n = 0 for i = 1, 40000 do n = n + i end return true end }\n",
+            i);
     buf_add_char(&source, '\0');
     ck_assert(fixture_load(&f, source.data));
     ck_assert_int_eq(fixture_evaluate(&f, "{'operation':'x'}", NULL), STATUS_OK);

@@ -14,9 +14,11 @@ static unsigned pick(unsigned below)
     return (unsigned)(random_state >> 33) % below;
 }
 
-static const char *const fields[] = {"context.kind", "context.place", "context.count", "context.flag", "context.deep.name", "agent_identity"};
+static const char *const fields[] = {"context.kind", "context.place",     "context.count",
+                                     "context.flag", "context.deep.name", "agent_identity"};
 static const char *const values[] = {"\"a\"", "\"b\"", "\"ab\"", "\"\"", "1", "2", "1.5", "true", "false"};
-static const char *const json_values[] = {"'a'", "'b'", "'ab'", "''", "1", "2", "1.5", "true", "false", "null", "[1]", "{}", "-0.0", "100"};
+static const char *const json_values[] = {"'a'",  "'b'",   "'ab'", "''",  "1",  "2",    "1.5",
+                                          "true", "false", "null", "[1]", "{}", "-0.0", "100"};
 
 #define PICK(list) list[pick(sizeof list / sizeof *list)]
 
