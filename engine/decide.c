@@ -92,11 +92,19 @@ static enum status decide_digests(struct decide_call *call)
         return error_set(&call->error, STATUS_NO_MEMORY, "", "the request needs more memory than one call may use");
     if (decide_restore_action(call) != STATUS_OK)
         return call->error.status;
-    if (!request_action_digest(call->arena, &call->request, RECORD_TENANT_DEFAULT, state_action_key(call->decider->state),
-                               &decision->action_digest))
-        return error_set(&call->error, STATUS_NO_MEMORY, "", "the request needs more memory than one call may use");
     decision->request = call->request;
     return STATUS_OK;
+}
+
+/* What opens an escalation is bound to its action from then on. */
+static enum status decide_learn_action(struct decide_call *call)
+{
+    struct decision *decision = &call->decision;
+
+    if (request_action_learn(call->arena, &decision->request, RECORD_TENANT_DEFAULT, state_action_key(call->decider->state),
+                             &decision->action))
+        return STATUS_OK;
+    return error_set(&call->error, STATUS_NO_MEMORY, "", "the request needs more memory than one call may use");
 }
 
 static enum status decide_evaluate(struct decide_call *call, bool contended)
@@ -107,8 +115,9 @@ static enum status decide_evaluate(struct decide_call *call, bool contended)
     enum status status;
 
     decide_refresh_policy(decider);
+    decision->action.known = false; /* an attempt depends on nothing of the one before */
     decision->inputs.contended = contended;
-    status = state_gather(decider->state, call->arena, &call->request, &decision->action_digest, clock_now_ms(&decider->clock),
+    status = state_gather(decider->state, call->arena, &call->request, &decision->action, clock_now_ms(&decider->clock),
                           &decision->facts, &call->basis, &call->error);
     gathered = clock_monotonic_ns();
     call->timing.facts += gathered - begun;
@@ -120,6 +129,8 @@ static enum status decide_evaluate(struct decide_call *call, bool contended)
     if (status == STATUS_OK && !verdict_rules_conclude(call->arena, decision, decider->settings.reservation_ttl_ms,
                                                        decider->settings.escalation_ttl_ms, !call->request.dry_run))
         status = error_set(&call->error, STATUS_NO_MEMORY, "", "the decision needs more memory than one call may use");
+    if (status == STATUS_OK && decision->effects.escalation == DECISION_ESCALATION_OPEN)
+        status = decide_learn_action(call);
     call->timing.policy += clock_monotonic_ns() - gathered;
     return status;
 }

@@ -127,6 +127,11 @@ static void write_verdict(struct json_writer *w, const struct verdict *verdict)
     w->comma = true;
 }
 
+static bool depends_on_action(const struct decision *decision)
+{
+    return decision->effects.escalation != DECISION_ESCALATION_NONE || decision->effects.grant_id.size > 0;
+}
+
 void decision_write_body(struct buf *out, struct arena *scratch, struct decision *decision)
 {
     struct json_writer w = {.out = out};
@@ -134,23 +139,27 @@ void decision_write_body(struct buf *out, struct arena *scratch, struct decision
     decision->blob_count = 0;
     buf_reserve(out, 3072);
     json_begin_object(&w);
-    write_hex(&w, "action_digest", &decision->action_digest);
+    if (depends_on_action(decision))
+        write_hex(&w, "action_digest", &decision->action.digest);
     if (decision->has_idempotency_key)
         write_hex(&w, "body_digest", &decision->body_digest);
-    json_key(&w, "cost_micro_usd");
-    json_i64(&w, decision->cost_micro_usd);
+    if (decision->cost_micro_usd != 0) {
+        json_key(&w, "cost_micro_usd");
+        json_i64(&w, decision->cost_micro_usd);
+    }
     json_key(&w, "decision");
     json_string(&w, slice_from_str(decision_outcome_name(decision->outcome)));
     write_effects(&w, &decision->effects);
     if (decision->effects.escalation == DECISION_ESCALATION_JOIN)
         write_text(&w, "escalation_id", decision->escalation_id);
     json_key(&w, "facts");
-    json_value(&w, scratch, decision->facts_json);
+    facts_write(&w, scratch, &decision->facts);
     write_text(&w, "id", decision->id);
     if (decision->has_idempotency_key)
         write_text(&w, "idempotency_key", decision->request.idempotency_key);
     write_inputs(&w, &decision->inputs);
-    write_text(&w, "next_steps", decision->next_steps);
+    if (!slice_equal(decision->next_steps, decision->verdict.next_steps))
+        write_text(&w, "next_steps", decision->next_steps);
     write_text(&w, "policy_revision", decision->policy_revision);
     write_text(&w, "rationale", decision->rationale);
     write_request(&w, scratch, decision);

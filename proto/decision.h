@@ -55,7 +55,7 @@ struct decision {
     struct slice id; /* UUIDv7 text; empty for a dry run */
     struct request request;
     struct facts facts;
-    cJSON *facts_json;            /* what the policy saw */
+    cJSON *facts_json;            /* what the policy saw: facts_to_json() */
     struct slice policy_revision; /* "sha256:<hex>" */
     struct verdict verdict;
     struct decision_inputs inputs;
@@ -63,7 +63,7 @@ struct decision {
     struct slice rationale; /* numbered reasons under a sentence that names the tier */
     struct slice next_steps;
     int64_t cost_micro_usd; /* max(rule cost, stated estimate) */
-    struct digest action_digest;
+    struct request_action action;
     bool has_idempotency_key; /* request.idempotency_key, and then: */
     struct digest body_digest;
     struct decision_effects effects;
@@ -78,7 +78,8 @@ struct decision {
 };
 
 /*
- * The record's body (RFC 8785). On the hot path: streams members in canonical order. Values of the request over
+ * The record's body (RFC 8785). On the hot path: streams members in canonical order, and leaves out what is empty, zero or
+ * follows from the rest; see README.md. Values of the request over
  * RECORD_INLINE_VALUE_MAX bytes are written as {"$sha256": "<hex>"} and put into decision->blobs, which go into the same
  * transaction.
  */

@@ -122,11 +122,24 @@ static enum status read_request(struct arena *arena, cJSON *json, const struct d
 static enum status read_digests(const cJSON *json, struct decision *out, struct error *error)
 {
     out->has_idempotency_key = out->request.idempotency_key.size > 0;
-    if (!digest_parse(json_get_text(json, "action_digest"), &out->action_digest))
+    out->action.known = json_get(json, "action_digest") != NULL;
+    if (out->action.known && !digest_parse(json_get_text(json, "action_digest"), &out->action.digest))
         return corrupt("/action_digest", error);
     if (out->has_idempotency_key && !digest_parse(json_get_text(json, "body_digest"), &out->body_digest))
         return corrupt("/body_digest", error);
     return STATUS_OK;
+}
+
+/* The record leaves out what the request says already. */
+static enum status read_facts(struct arena *arena, const cJSON *json, struct decision *out, struct error *error)
+{
+    enum status status = facts_from_json(arena, json, &out->facts, error);
+
+    if (status != STATUS_OK)
+        return status;
+    out->facts.agent_id = out->request.agent_identity;
+    out->facts_json = facts_to_json(arena, &out->facts);
+    return out->facts_json ? STATUS_OK : error_set(error, STATUS_NO_MEMORY, "", "out of memory");
 }
 
 static enum status read_parts(struct arena *arena, cJSON *json, const struct decision_loader *loader, struct decision *out,
@@ -136,9 +149,8 @@ static enum status read_parts(struct arena *arena, cJSON *json, const struct dec
 
     if (status == STATUS_OK)
         status = read_digests(json, out, error);
-    out->facts_json = (cJSON *)(uintptr_t)json_get(json, "facts");
     if (status == STATUS_OK)
-        status = facts_from_json(arena, out->facts_json, &out->facts, error);
+        status = read_facts(arena, json_get(json, "facts"), out, error);
     if (status == STATUS_OK)
         status = verdict_from_json(arena, json_get(json, "verdict"), &out->verdict, error);
     if (status == STATUS_OK)
@@ -171,13 +183,13 @@ enum status decision_from_record(struct arena *arena, const struct record_header
         status = read_escalation_id(arena, json, header->number, out, error);
     if (status != STATUS_OK)
         return status;
-    if (!read_outcome(json_get_text(json, "decision"), &out->outcome) ||
-        !json_get_i64(json, "cost_micro_usd", &out->cost_micro_usd))
+    if (!read_outcome(json_get_text(json, "decision"), &out->outcome))
         return corrupt("/decision", error);
+    json_get_i64(json, "cost_micro_usd", &out->cost_micro_usd);
     out->id = json_get_text(json, "id");
     out->policy_revision = json_get_text(json, "policy_revision");
     out->rationale = json_get_text(json, "rationale");
-    out->next_steps = json_get_text(json, "next_steps");
+    out->next_steps = json_get(json, "next_steps") ? json_get_text(json, "next_steps") : out->verdict.next_steps;
     json_get_i64(json, "valid_until_ms", &out->valid_until_ms);
     json_get_bool(json_get(json, "inputs"), "contended", &out->inputs.contended);
     json_get_bool(json_get(json, "inputs"), "ask_human", &out->inputs.ask_human);

@@ -63,6 +63,9 @@ struct facts {
 int64_t facts_remaining_micro_usd(const struct facts *facts);
 /* The policy's view. NULL when the arena is exhausted. References the facts' own slices and trees. */
 cJSON *facts_to_json(struct arena *arena, const struct facts *facts);
+/* The record's form: the same members without those that are empty, zero or false, and without those that follow from others
+ * (now, agent.id, budget.period, .remaining_micro_usd and .utilization_percent). */
+void facts_write(struct json_writer *w, struct arena *scratch, const struct facts *facts);
 /* Restores facts from a record or a test; absent members take their zero; wrong types are STATUS_INVALID with a pointer. */
 enum status facts_from_json(struct arena *arena, const cJSON *json, struct facts *out, struct error *error) EDICT_MUST_USE;
 

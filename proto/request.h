@@ -58,13 +58,18 @@ enum status request_from_json(struct arena *arena, const cJSON *object, struct s
 /* Restores a request from its recorded view. */
 enum status request_from_view(struct arena *arena, cJSON *view, struct request *out, struct error *error) EDICT_MUST_USE;
 
+/* An action's digest, computed only where something depends on it: an escalation or a grant of the agent. */
+struct request_action {
+    bool known;
+    struct digest digest;
+};
 /*
  * The digest that binds a grant to exactly one action: HMAC-SHA-256(key, "edict-action-v1\n" + RFC 8785 of {agent_identity,
- * command, context, cost_micro_usd (text), operation, tenant}). Not of justification, idempotency key or flags. False when the
- * arena is exhausted.
+ * command, context, cost_micro_usd (text), operation, tenant}). Not of justification, idempotency key or flags. Does nothing
+ * where it is known. False when the arena is exhausted.
  */
-bool request_action_digest(struct arena *arena, const struct request *request, struct slice tenant, struct slice key,
-                           struct digest *out) EDICT_MUST_USE;
+bool request_action_learn(struct arena *arena, const struct request *request, struct slice tenant, struct slice key,
+                          struct request_action *action) EDICT_MUST_USE;
 /* SHA-256 over the canonical parsed request without the idempotency key, with its flags: what "the same body" means. */
 bool request_body_digest(struct arena *arena, const struct request *request, struct digest *out) EDICT_MUST_USE;
 /* The resource type of the history counters: context.resource_type where it is text of at most 64 bytes, else "". */

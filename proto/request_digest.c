@@ -3,14 +3,16 @@
 
 #include <stdio.h>
 
-bool request_action_digest(struct arena *arena, const struct request *request, struct slice tenant, struct slice key,
-                           struct digest *out)
+bool request_action_learn(struct arena *arena, const struct request *request, struct slice tenant, struct slice key,
+                          struct request_action *action)
 {
     struct buf text;
     struct json_writer w = {.out = &text};
     char cost[24];
     struct slice parts[2];
 
+    if (action->known)
+        return true;
     buf_create(&text, arena);
     buf_reserve(&text, 512);
     snprintf(cost, sizeof cost, "%lld", (long long)request->estimated_cost_micro_usd);
@@ -31,8 +33,9 @@ bool request_action_digest(struct arena *arena, const struct request *request, s
     parts[0] = SLICE("edict-action-v1\n");
     parts[1] = buf_slice(&text);
     if (!text.failed)
-        digest_hmac_sha256(key, parts, 2, out);
-    return !text.failed;
+        digest_hmac_sha256(key, parts, 2, &action->digest);
+    action->known = !text.failed;
+    return action->known;
 }
 
 bool request_body_digest(struct arena *arena, const struct request *request, struct digest *out)

@@ -63,10 +63,12 @@ bool verdict_add(struct arena *arena, struct verdict *verdict, const char *const
     return insert_reason(arena, verdict, reason);
 }
 
-/* ---- writing; members in canonical order ---- */
+/* ---- writing; members in canonical order, those that are empty, zero or false left out ---- */
 
 static void write_texts(struct json_writer *w, const char *name, const struct slice *texts, size_t count)
 {
+    if (count == 0)
+        return;
     json_key(w, name);
     json_begin_array(w);
     for (size_t i = 0; i < count; i++)
@@ -88,6 +90,25 @@ static void write_error(struct json_writer *w, const struct verdict_error *error
     json_end_object(w);
 }
 
+static void write_i64(struct json_writer *w, const char *name, int64_t value)
+{
+    if (value == 0)
+        return;
+    json_key(w, name);
+    json_i64(w, value);
+}
+
+static void write_errors(struct json_writer *w, const struct verdict *verdict)
+{
+    if (verdict->error_count == 0)
+        return;
+    json_key(w, "errors");
+    json_begin_array(w);
+    for (size_t i = 0; i < verdict->error_count; i++)
+        write_error(w, &verdict->errors[i]);
+    json_end_array(w);
+}
+
 static void write_rule(struct json_writer *w, const struct verdict_rule *rule)
 {
     json_begin_object(w);
@@ -102,6 +123,17 @@ static void write_rule(struct json_writer *w, const struct verdict_rule *rule)
     json_end_object(w);
 }
 
+static void write_rules(struct json_writer *w, const struct verdict *verdict)
+{
+    if (verdict->rule_count == 0)
+        return;
+    json_key(w, "rules");
+    json_begin_array(w);
+    for (size_t i = 0; i < verdict->rule_count; i++)
+        write_rule(w, &verdict->rules[i]);
+    json_end_array(w);
+}
+
 void verdict_write(struct buf *out, const struct verdict *verdict)
 {
     struct json_writer w = {.out = out};
@@ -109,28 +141,22 @@ void verdict_write(struct buf *out, const struct verdict *verdict)
     json_begin_object(&w);
     write_texts(&w, "alternatives", verdict->alternatives, verdict->alternative_count);
     write_texts(&w, "approvers", verdict->approvers, verdict->approver_count);
-    json_key(&w, "cost_micro_usd");
-    json_i64(&w, verdict->cost_micro_usd);
-    json_key(&w, "errors");
-    json_begin_array(&w);
-    for (size_t i = 0; i < verdict->error_count; i++)
-        write_error(&w, &verdict->errors[i]);
-    json_end_array(&w);
+    write_i64(&w, "cost_micro_usd", verdict->cost_micro_usd);
+    write_errors(&w, verdict);
     write_texts(&w, "missing", verdict->missing, verdict->missing_count);
-    json_key(&w, "next_steps");
-    json_string(&w, verdict->next_steps);
+    if (verdict->next_steps.size > 0) {
+        json_key(&w, "next_steps");
+        json_string(&w, verdict->next_steps);
+    }
     write_texts(&w, "reasons", verdict->reasons, verdict->reason_count);
-    json_key(&w, "rules");
-    json_begin_array(&w);
-    for (size_t i = 0; i < verdict->rule_count; i++)
-        write_rule(&w, &verdict->rules[i]);
-    json_end_array(&w);
-    json_key(&w, "sla_s");
-    json_i64(&w, verdict->sla_s);
+    write_rules(&w, verdict);
+    write_i64(&w, "sla_s", verdict->sla_s);
     json_key(&w, "tier");
     json_i64(&w, verdict->tier);
-    json_key(&w, "undecided");
-    json_bool(&w, verdict->undecided);
+    if (verdict->undecided) {
+        json_key(&w, "undecided");
+        json_bool(&w, true);
+    }
     json_end_object(&w);
 }
 
@@ -146,7 +172,7 @@ static enum status read_texts(struct arena *arena, const cJSON *json, const char
 {
     const cJSON *list = json_get(json, name), *item;
 
-    if (!cJSON_IsArray(list))
+    if (list && !cJSON_IsArray(list))
         return bad_member(name, error);
     *out = arena_array(arena, (size_t)cJSON_GetArraySize(list) + 1, sizeof **out);
     if (!*out)
@@ -225,10 +251,11 @@ enum status verdict_from_json(struct arena *arena, const cJSON *json, struct ver
     enum status status;
 
     *out = (struct verdict){0};
-    if (!read_tier(json, &out->tier) || !json_get_bool(json, "undecided", &out->undecided) ||
-        !json_get_i64(json, "cost_micro_usd", &out->cost_micro_usd) || !json_get_i64(json, "sla_s", &out->sla_s) ||
-        !cJSON_IsArray(json_get(json, "rules")) || !cJSON_IsArray(json_get(json, "errors")))
+    if (!read_tier(json, &out->tier))
         return bad_member("verdict", error);
+    json_get_bool(json, "undecided", &out->undecided);
+    json_get_i64(json, "cost_micro_usd", &out->cost_micro_usd);
+    json_get_i64(json, "sla_s", &out->sla_s);
     out->next_steps = json_get_text(json, "next_steps");
     status = read_rules(arena, json_get(json, "rules"), out, error);
     if (status == STATUS_OK)

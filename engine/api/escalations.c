@@ -203,8 +203,8 @@ static bool approval_shortfall(struct api_call *call, const struct escalation_vi
         !uuid_parse(json_get_text(document, "decision_id"), &id) ||
         ledger_find_id(shared->ledger, id.bytes, &index, &error) != STATUS_OK ||
         decide_load(shared->ledger, index, arena, &decision, &error) != STATUS_OK ||
-        state_gather(shared->state, arena, &decision.request, &decision.action_digest, clock_now_ms(&shared->clock), &facts,
-                     &basis, &error) != STATUS_OK) {
+        state_gather(shared->state, arena, &decision.request, &decision.action, clock_now_ms(&shared->clock), &facts, &basis,
+                     &error) != STATUS_OK) {
         reply_error(call, &error);
         return false;
     }

@@ -54,7 +54,7 @@ static enum ledger_result check_grant(const struct agent *agent, const struct de
     while (at && !slice_equal(slice_from(at->grant_id, sizeof at->grant_id), decision->effects.grant_id))
         at = at->next;
     if (!at || at->state != ESCALATION_APPROVED || at->uses_left <= 0 || at->expires_at_ms <= time_ms ||
-        !digest_equal(&at->digest, &decision->action_digest))
+        !digest_equal(&at->digest, &decision->action.digest))
         return refuse(txn, LEDGER_PRECONDITION, "grant");
     return LEDGER_OK;
 }
@@ -62,7 +62,7 @@ static enum ledger_result check_grant(const struct agent *agent, const struct de
 static enum ledger_result check_escalation(struct state *state, const struct agent *agent, const struct decision *decision,
                                            struct ledger_txn *txn)
 {
-    const struct escalation *pending = agent ? escalations_pending(agent, &decision->action_digest) : NULL;
+    const struct escalation *pending = agent ? escalations_pending(agent, &decision->action.digest) : NULL;
 
     if (decision->effects.escalation == DECISION_ESCALATION_NONE)
         return LEDGER_OK;

@@ -203,7 +203,7 @@ static cJSON *fixed_json(struct state *state, const struct ledger_entry *entry, 
         json_append(covers, json_new_text(arena, decision->effects.covers[i]));
     if (request)
         request->child = decision->request.view->child;
-    digest_format(&decision->action_digest, hex);
+    digest_format(&decision->action.digest, hex);
     json_put_text(arena, fixed, "agent_identity", decision->request.agent_identity);
     json_put(fixed, "covers", covers);
     json_put_i64(arena, fixed, "created_at_ms", entry->time_ms);

@@ -66,24 +66,33 @@ static bool gather_grants(struct arena *arena, const struct agent *agent, const 
     return facts->grants != NULL;
 }
 
-/* Shard locked. */
-static void gather_agent(struct arena *arena, struct agent *agent, const struct request *request, const struct digest *digest,
-                         struct facts *facts, struct state_basis *basis)
+/* Shard locked. Most agents have none of them, and then the digest of the action is not needed. */
+static void gather_escalations(struct state *state, struct arena *arena, const struct agent *agent,
+                               const struct request *request, struct request_action *action, struct facts *facts)
 {
-    const struct escalation *pending = escalations_pending(agent, digest);
+    const struct escalation *pending;
 
-    basis->agent_version = agent->version;
-    if (agent->known) {
-        gather_manifest(arena, agent, facts);
-        history_read(&agent->history, request->operation, request_resource_type(request), facts->now_ms, &facts->similar);
-        history_read(&agent->history, (struct slice){0}, (struct slice){0}, facts->now_ms, &facts->all);
-    }
-    gather_grants(arena, agent, digest, facts->now_ms, facts);
+    if (!agent->escalations || !request_action_learn(arena, request, RECORD_TENANT_DEFAULT, state_action_key(state), action))
+        return;
+    gather_grants(arena, agent, &action->digest, facts->now_ms, facts);
+    pending = escalations_pending(agent, &action->digest);
     if (pending)
         facts->pending_escalation_id = copy_id(arena, pending->number);
 }
 
-enum status state_gather(struct state *state, struct arena *arena, const struct request *request, const struct digest *digest,
+/* Shard locked. */
+static void gather_agent(struct arena *arena, struct agent *agent, const struct request *request, struct facts *facts,
+                         struct state_basis *basis)
+{
+    basis->agent_version = agent->version;
+    if (!agent->known)
+        return;
+    gather_manifest(arena, agent, facts);
+    history_read(&agent->history, request->operation, request_resource_type(request), facts->now_ms, &facts->similar);
+    history_read(&agent->history, (struct slice){0}, (struct slice){0}, facts->now_ms, &facts->all);
+}
+
+enum status state_gather(struct state *state, struct arena *arena, const struct request *request, struct request_action *action,
                          int64_t now_ms, struct facts *facts, struct state_basis *basis, struct error *error)
 {
     struct shard *shard = state_shard(state, request->agent_identity);
@@ -98,8 +107,10 @@ enum status state_gather(struct state *state, struct arena *arena, const struct 
     pthread_mutex_lock(&shard->mutex);
     basis->as_of = atomic_load(&state->size);
     agent = agents_find(shard, request->agent_identity);
-    if (agent)
-        gather_agent(arena, agent, request, digest, facts, basis);
+    if (agent) {
+        gather_agent(arena, agent, request, facts, basis);
+        gather_escalations(state, arena, agent, request, action, facts);
+    }
     pthread_mutex_unlock(&shard->mutex);
     if (arena->exhausted)
         return error_set(error, STATUS_NO_MEMORY, "", "the facts need more memory than one call may use");

@@ -52,9 +52,9 @@ struct state_basis {
 
 /*
  * One consistent snapshot for one agent and action. `facts` and `basis` point into `arena`. Grants are those usable at `now_ms`
- * for `digest`.
+ * for the action, whose digest is computed only where the agent has an escalation or a grant that it could be.
  */
-enum status state_gather(struct state *state, struct arena *arena, const struct request *request, const struct digest *digest,
+enum status state_gather(struct state *state, struct arena *arena, const struct request *request, struct request_action *action,
                          int64_t now_ms, struct facts *facts, struct state_basis *basis, struct error *error) EDICT_MUST_USE;
 /* The action stored with an escalation, for a retry by escalation_id: its request view. NOT_FOUND also when it is another
  * agent's. Sequenced state. */

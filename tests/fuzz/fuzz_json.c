@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
     struct arena arena;
     struct request request;
-    struct digest digest;
+    struct request_action action = {0};
     struct error error;
     cJSON *tree = NULL;
 
@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     if (json_parse(&arena, slice_from(data, size), &json_limits_default, &tree, &error) == STATUS_OK)
         check_round_trip(&arena, tree);
     if (request_parse(&arena, slice_from(data, size), (struct slice){0}, &request, &error) == STATUS_OK &&
-        !request_action_digest(&arena, &request, SLICE("default"), SLICE("key"), &digest) && !arena.exhausted)
+        !request_action_learn(&arena, &request, SLICE("default"), SLICE("key"), &action) && !arena.exhausted)
         abort();
     arena_destroy(&arena);
     return 0;

@@ -124,9 +124,9 @@ static void gather(struct world *world, struct asked *asked, const char *agent, 
     ck_assert_msg(request_parse(&asked->arena, arena_copy(&asked->arena, slice_from_str(text)), (struct slice){0},
                                 &asked->decision.request, &error) == STATUS_OK,
                   "%s", error.message);
-    ck_assert(request_action_digest(&asked->arena, &asked->decision.request, RECORD_TENANT_DEFAULT,
-                                    state_action_key(world->state), &asked->decision.action_digest));
-    ck_assert_int_eq(state_gather(world->state, &asked->arena, &asked->decision.request, &asked->decision.action_digest,
+    ck_assert(request_action_learn(&asked->arena, &asked->decision.request, RECORD_TENANT_DEFAULT,
+                                   state_action_key(world->state), &asked->decision.action));
+    ck_assert_int_eq(state_gather(world->state, &asked->arena, &asked->decision.request, &asked->decision.action,
                                   __atomic_load_n(&fake_now_ms, __ATOMIC_RELAXED), &asked->decision.facts, &asked->basis,
                                   &error),
                      STATUS_OK);
