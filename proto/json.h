@@ -100,7 +100,11 @@ void json_begin_object(struct json_writer *w);
 void json_end_object(struct json_writer *w);
 void json_begin_array(struct json_writer *w);
 void json_end_array(struct json_writer *w);
-void json_key(struct json_writer *w, const char *name); /* a name that needs no escapes */
+void json_key_slice(struct json_writer *w, struct slice name); /* a name that needs no escapes */
+static inline void json_key(struct json_writer *w, const char *name)
+{
+    json_key_slice(w, slice_from_str(name)); /* here, so that the length of a literal is known to the compiler */
+}
 void json_string(struct json_writer *w, struct slice text);
 void json_i64(struct json_writer *w, int64_t value);
 void json_bool(struct json_writer *w, bool value);

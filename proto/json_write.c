@@ -19,23 +19,49 @@ static void write_escape(struct buf *out, unsigned char c)
         buf_printf(out, "u%04x", c);
 }
 
+static bool needs_escape(unsigned char c)
+{
+    return c < 0x20 || c == '"' || c == '\\';
+}
+
+/* Whether one of eight bytes needs an escape. In each byte: the high bit of (x - n) & ~x is set where x < n. */
+static bool any_needs_escape(const char *at)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), highs = UINT64_C(0x8080808080808080);
+    uint64_t x, quote, backslash;
+
+    memcpy(&x, at, sizeof x);
+    quote = x ^ (ones * '"');
+    backslash = x ^ (ones * '\\');
+    return (((x - ones * 0x20) & ~x) | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash)) & highs;
+}
+
+/* The offset of the next byte that needs an escape, or the size. */
+static size_t plain_until(struct slice text, size_t at)
+{
+    while (text.size - at >= 8 && !any_needs_escape(text.data + at))
+        at += 8;
+    while (at < text.size && !needs_escape((unsigned char)text.data[at]))
+        at++;
+    return at;
+}
+
 /* Runs of plain bytes are copied at once. Text is UTF-8 by the time it gets here. */
 void json_write_string(struct buf *out, struct slice text)
 {
     size_t from = 0;
 
+    buf_reserve(out, text.size + 2);
     buf_add_char(out, '"');
-    for (size_t i = 0; i < text.size; i++) {
-        unsigned char c = (unsigned char)text.data[i];
+    for (;;) {
+        size_t until = plain_until(text, from);
 
-        if (c >= 0x20 && c != '"' && c != '\\')
-            continue;
-        buf_add(out, text.data + from, i - from);
-        write_escape(out, c);
-        from = i + 1;
+        buf_add(out, text.data + from, until - from);
+        if (until == text.size)
+            break;
+        write_escape(out, (unsigned char)text.data[until]);
+        from = until + 1;
     }
-    if (text.size > from)
-        buf_add(out, text.data + from, text.size - from);
     buf_add_char(out, '"');
 }
 
@@ -215,12 +241,22 @@ void json_end_array(struct json_writer *w)
     w->comma = true;
 }
 
-void json_key(struct json_writer *w, const char *name)
+void json_key_slice(struct json_writer *w, struct slice name)
 {
-    before_value(w);
-    buf_add_char(w->out, '"');
-    buf_add_str(w->out, name);
-    buf_add(w->out, "\":", 2);
+    struct buf *out = w->out;
+    char *to;
+
+    if (out->capacity - out->size < name.size + 4 && !buf_reserve(out, name.size + 4))
+        return;
+    to = out->data + out->size;
+    if (w->comma)
+        *to++ = ',';
+    *to++ = '"';
+    memcpy(to, name.data, name.size);
+    to += name.size;
+    *to++ = '"';
+    *to++ = ':';
+    out->size = (size_t)(to - out->data);
     w->comma = false;
 }
 

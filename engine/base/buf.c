@@ -42,19 +42,6 @@ bool buf_reserve(struct buf *buf, size_t more)
     return true;
 }
 
-void buf_add(struct buf *buf, const void *data, size_t size)
-{
-    if (size == 0 || !buf_reserve(buf, size))
-        return;
-    memcpy(buf->data + buf->size, data, size);
-    buf->size += size;
-}
-
-void buf_add_str(struct buf *buf, const char *text)
-{
-    buf_add(buf, text, strlen(text));
-}
-
 void buf_add_u64(struct buf *buf, uint64_t value)
 {
     char digits[DECIMAL_DIGITS_MAX];

@@ -26,11 +26,23 @@ static inline void buf_create(struct buf *buf, struct arena *arena)
 void buf_destroy(struct buf *buf);
 /* Makes room for `more` bytes past the end. False (and failed) when there is none. */
 bool buf_reserve(struct buf *buf, size_t more);
-void buf_add(struct buf *buf, const void *data, size_t size);
-void buf_add_str(struct buf *buf, const char *text);
 void buf_add_i64(struct buf *buf, int64_t value);
 void buf_add_u64(struct buf *buf, uint64_t value);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static inline void buf_add(struct buf *buf, const void *data, size_t size)
+{
+    if (size > 0 && (size <= buf->capacity - buf->size || buf_reserve(buf, size))) {
+        memcpy(buf->data + buf->size, data, size);
+        buf->size += size;
+    }
+}
+
+/* Inline so that the length of a literal is known to the compiler. */
+static inline void buf_add_str(struct buf *buf, const char *text)
+{
+    buf_add(buf, text, strlen(text));
+}
 
 static inline void buf_add_slice(struct buf *buf, struct slice bytes)
 {
