@@ -179,6 +179,26 @@ static void send_due(struct load *load, uint64_t now)
     }
 }
 
+static bool every_connection_is_busy(const struct load *load)
+{
+    for (int i = 0; i < load->connections; i++) {
+        if (!load->all[i].busy)
+            return false;
+    }
+    return true;
+}
+
+/* Sleeps until there is an answer or the next request is due: a generator that spins would take a processor from the server. */
+static int wait_for_events(struct load *load, struct epoll_event *events, int size)
+{
+    uint64_t now = now_ns(), left = load->due_ns > now ? load->due_ns - now : 0;
+    struct timespec timeout = {.tv_nsec = (long)(left < 100000000 ? left : 100000000)};
+
+    if (load->rate <= 0)
+        return epoll_wait(load->epoll, events, size, 100);
+    return epoll_pwait2(load->epoll, events, size, every_connection_is_busy(load) ? NULL : &timeout, NULL);
+}
+
 static void run(struct load *load)
 {
     uint64_t begun = now_ns(), end = begun + (uint64_t)(load->seconds * 1e9), now = begun;
@@ -188,7 +208,7 @@ static void run(struct load *load)
     for (int i = 0; i < load->connections && load->rate <= 0; i++)
         send_one(load, &load->all[i], now_ns());
     while (now < end) {
-        int count = epoll_wait(load->epoll, events, 256, load->rate > 0 ? 0 : 100);
+        int count = wait_for_events(load, events, 256);
 
         for (int i = 0; i < count; i++) {
             struct connection *connection = events[i].data.ptr;
