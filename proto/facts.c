@@ -59,13 +59,28 @@ static int64_t utilization_percent(const struct facts *facts)
     return (int64_t)(((__int128)used * 100 + facts->limit_micro_usd / 2) / facts->limit_micro_usd);
 }
 
+/* "2026-07" */
+static void write_period(int32_t period, char text[7])
+{
+    int year = period / 12, month = period % 12 + 1;
+
+    text[0] = (char)('0' + year / 1000 % 10);
+    text[1] = (char)('0' + year / 100 % 10);
+    text[2] = (char)('0' + year / 10 % 10);
+    text[3] = (char)('0' + year % 10);
+    text[4] = '-';
+    text[5] = (char)('0' + month / 10);
+    text[6] = (char)('0' + month % 10);
+}
+
 static cJSON *budget_json(struct arena *arena, const struct facts *facts)
 {
     cJSON *budget = json_new_object(arena);
-    struct slice period = arena_printf(arena, "%04d-%02d", facts->period / 12, facts->period % 12 + 1);
+    char period[7];
 
+    write_period(facts->period, period);
     json_put_i64(arena, budget, "limit_micro_usd", facts->limit_micro_usd);
-    json_put_text(arena, budget, "period", period);
+    json_put_text(arena, budget, "period", slice_from(period, sizeof period));
     json_put_i64(arena, budget, "remaining_micro_usd", facts_remaining_micro_usd(facts));
     json_put_i64(arena, budget, "reserved_micro_usd", facts->reserved_micro_usd);
     json_put_i64(arena, budget, "spent_micro_usd", facts->spent_micro_usd);

@@ -116,7 +116,7 @@ const cJSON *json_get(const cJSON *object, const char *name)
     if (!cJSON_IsObject(object))
         return NULL;
     for (const cJSON *member = object->child; member; member = member->next) {
-        if (strcmp(member->string, name) == 0)
+        if (member->string[0] == name[0] && strcmp(member->string, name) == 0)
             return member;
     }
     return NULL;

@@ -39,16 +39,26 @@ static bool tenant_is_valid(struct slice tenant)
 
 size_t record_write_header(const struct record_header *header, char out[RECORD_HEADER_MAX])
 {
+    struct buf line = {.data = out, .capacity = RECORD_HEADER_MAX}; /* never grows: every field is bounded */
     char time[CLOCK_TEXT_SIZE];
-    int size;
 
     assert(header->type < RECORD_TYPE_COUNT && tenant_is_valid(header->tenant));
     clock_format(header->time_ms, time);
-    size = snprintf(out, RECORD_HEADER_MAX, "edict/1 %s %.*s %u %llu %.*s %llu\n", record_names[header->type],
-                    SLICE_ARG(header->tenant), header->semantics, (unsigned long long)header->as_of, CLOCK_TEXT_SIZE, time,
-                    (unsigned long long)header->number);
-    assert(size > 0 && size < RECORD_HEADER_MAX);
-    return (size_t)size;
+    buf_add_str(&line, "edict/1 ");
+    buf_add_str(&line, record_names[header->type]);
+    buf_add_char(&line, ' ');
+    buf_add_slice(&line, header->tenant);
+    buf_add_char(&line, ' ');
+    buf_add_u64(&line, header->semantics);
+    buf_add_char(&line, ' ');
+    buf_add_u64(&line, header->as_of);
+    buf_add_char(&line, ' ');
+    buf_add(&line, time, sizeof time);
+    buf_add_char(&line, ' ');
+    buf_add_u64(&line, header->number);
+    buf_add_char(&line, '\n');
+    assert(line.data == out);
+    return line.size;
 }
 
 static struct slice next_field(struct slice *rest)
