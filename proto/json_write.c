@@ -46,20 +46,22 @@ static size_t plain_until(struct slice text, size_t at)
     return at;
 }
 
-/* Runs of plain bytes are copied at once. Text is UTF-8 by the time it gets here. */
+/*
+ * Runs of plain bytes are copied at once. Text is UTF-8 by the time it gets here. An empty text may have no address, to which
+ * not even zero may be added.
+ */
 void json_write_string(struct buf *out, struct slice text)
 {
     size_t from = 0;
 
     buf_reserve(out, text.size + 2);
     buf_add_char(out, '"');
-    for (;;) {
+    while (from < text.size) {
         size_t until = plain_until(text, from);
 
         buf_add(out, text.data + from, until - from);
-        if (until == text.size)
-            break;
-        write_escape(out, (unsigned char)text.data[until]);
+        if (until < text.size)
+            write_escape(out, (unsigned char)text.data[until]);
         from = until + 1;
     }
     buf_add_char(out, '"');

@@ -137,7 +137,9 @@ static size_t assignment_prefix(struct slice text, struct slice *name, bool *app
 static void take_word(struct assembly *as, size_t start, size_t end, size_t first_hole, enum shell_word_mode mode,
                       struct parse_word *word)
 {
-    shell_read_word(as->run, &as->text->tree, start, end, as->holes + first_hole, as->hole_count - first_hole, mode, word);
+    size_t count = as->hole_count - first_hole;
+
+    shell_read_word(as->run, &as->text->tree, start, end, count > 0 ? &as->holes[first_hole] : NULL, count, mode, word);
 }
 
 static void take_array_value(struct assembly *as, size_t start, size_t end, struct parse_word *value)
