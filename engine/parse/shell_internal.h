@@ -114,9 +114,16 @@ void shell_walk_substitution(struct shell_run *run, const struct shell_text *tex
 void shell_check_variable(struct shell_run *run, struct slice name);
 bool shell_is_blank_gap(struct slice text, size_t from, size_t to, bool newlines, bool *newline);
 
-/* ---- shell_wrap.c: sees through sudo, env, sh -c … and emits ---- */
+/* ---- shell_wrap.c: sees through sudo, env, sh -c … ---- */
 /* Index of the first command emitted, or -1. */
 int shell_resolve(struct shell_run *run, const struct shell_scope *scope, const struct shell_simple *simple);
+
+/* ---- shell_emit.c: lists a command ---- */
+/* The command's own with those of the scope around; NULL when there are none, or on exhaustion. */
+const struct shell_redirection *shell_join_redirections(struct shell_run *run, const struct shell_scope *scope,
+                                                        const struct shell_simple *simple);
+const struct shell_assignment *shell_join_assignments(struct shell_run *run, const struct shell_scope *scope,
+                                                      const struct shell_simple *simple);
 int shell_emit(struct shell_run *run, const struct shell_scope *scope, const struct shell_simple *simple);
 void shell_mark_opaque(struct shell_run *run, int command, const char *why);
 

@@ -33,7 +33,7 @@ OUTSIDE = {
     r"llhttp\.h": ("engine/http/", "cli/client.c", "bench/"),
     r"tree_sitter/": ("engine/parse/",),
 }
-LINES_MAX = 750
+LINES_MAX = 600
 BYTES_MAX = 1_000_000
 WORDS = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 MACHINE_PATHS = re.compile(r"(?<![A-Za-z0-9_./])/(work|farm)/")
