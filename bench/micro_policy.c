@@ -3,7 +3,8 @@
  *
  *   bench_policy [--json] [--folder DIR] [--hostile DIR] [--rounds N] [--rules-per-file N]
  *
- * An evaluation is timed with and without making the facts' JSON from struct facts. Rules are generated in the shape of real
+ * An evaluation is timed with and without making the facts' JSON from struct facts. A folder is asked to scale a deployment,
+ * and to delete a pod by a command, which its rules parse. Rules are generated in the shape of real
  * ones: each names an operation and a resource type, every third has a condition; three of them match the request.
  */
 #include "base/clock.h"
@@ -25,29 +26,47 @@ struct bench {
     struct facts facts;
 };
 
+static const char request_with_command[] =
+    "{\"agent_identity\":\"team-alpha-deploy-001\",\"operation\":\"delete\",\"command\":\"kubectl delete pod old-pod-123\","
+    "\"justification\":\"Cleaning up failed pods older than 24h\",\"context\":{\"namespace\":\"team-alpha\","
+    "\"environment\":\"production\",\"resource_type\":\"pod\",\"pod_status\":\"Failed\",\"pod_age_hours\":48}}";
+
+static const char request_without_command[] =
+    "{\"agent_identity\":\"team-alpha-deploy-001\",\"operation\":\"scale\",\"justification\":\"More load than expected\","
+    "\"context\":{\"namespace\":\"team-alpha\",\"environment\":\"staging\",\"resource_type\":\"deployment\","
+    "\"resource_name\":\"web\",\"current_replicas\":3,\"target_replicas\":5}}";
+
 static void die(const char *what, const struct error *error)
 {
     (void)fprintf(stderr, "bench_policy: %s: %s: %s\n", what, error->where, error->message);
     exit(1);
 }
 
+static void use_request(struct bench *bench, const char *request)
+{
+    struct error error = {0};
+
+    if (json_parse(&bench->setup, slice_from_str(request), &json_limits_default, &bench->request, &error) != STATUS_OK)
+        die("request", &error);
+}
+
 static void set_up(struct bench *bench)
 {
-    static const char request[] =
-        "{\"agent_identity\":\"team-alpha-deploy-001\",\"operation\":\"delete\",\"command\":\"kubectl delete pod old-pod-123\","
-        "\"justification\":\"Cleaning up failed pods older than 24h\",\"context\":{\"namespace\":\"team-alpha\","
-        "\"environment\":\"production\",\"resource_type\":\"pod\",\"pod_status\":\"Failed\",\"pod_age_hours\":48}}";
+    cJSON *privileges;
     struct error error = {0};
 
     arena_create(&bench->arena, 256 * 1024, 64 * 1024 * 1024);
     arena_create(&bench->setup, 64 * 1024, 16 * 1024 * 1024);
-    if (json_parse(&bench->setup, SLICE(request), &json_limits_default, &bench->request, &error) != STATUS_OK)
-        die("request", &error);
+    if (json_parse(&bench->setup, SLICE("[\"k8s:read:*\",\"k8s:delete:pod\",\"k8s:scale:deployment\"]"), &json_limits_default,
+                   &privileges, &error) != STATUS_OK)
+        die("privileges", &error);
+    use_request(bench, request_with_command);
     bench->facts = (struct facts){.now_ms = 1785240000000,
                                   .agent_id = SLICE("team-alpha-deploy-001"),
                                   .known = true,
                                   .agent_namespace = SLICE("team-alpha"),
                                   .owner = SLICE("alice@example.com"),
+                                  .privileges = privileges,
                                   .period = clock_month(1785240000000),
                                   .limit_micro_usd = 500000000,
                                   .spent_micro_usd = 120000000};
@@ -206,10 +225,15 @@ static void bench_folder(struct bench *bench, const char *folder)
     struct policy_bundle *bundle = NULL;
     struct error error = {0};
     uint64_t start = clock_monotonic_ns();
+    double load_ms;
 
     if (policy_bundle_load(folder, NULL, &bundle, NULL, &error) != STATUS_OK)
         die(folder, &error);
-    report(bench, folder, policy_bundle_rule_count(bundle), bundle, (double)(clock_monotonic_ns() - start) / 1e6);
+    load_ms = (double)(clock_monotonic_ns() - start) / 1e6;
+    use_request(bench, request_without_command);
+    report(bench, "folder-scale", policy_bundle_rule_count(bundle), bundle, load_ms);
+    use_request(bench, request_with_command);
+    report(bench, "folder-kubectl-command", policy_bundle_rule_count(bundle), bundle, load_ms);
     policy_bundle_release(bundle);
 }
 
