@@ -22,7 +22,10 @@ int command_evaluate(struct command *command)
     if (!command_no_more(command, 2) || !command_read_file(command, path, JSON_BYTES_MAX, &text))
         return COMMAND_BAD_INPUT;
     if (policies)
-        code = offline_evaluate(command, policies, args_get(command->args, "facts"), text, &decision);
+        code = offline_evaluate(
+            command,
+            &(struct offline_question){.policies = policies, .facts = args_get(command->args, "facts"), .request = text},
+            &decision);
     else
         code = command_call_text(command, "POST", SLICE("/v1/evaluate"), text, &decision);
     if (code != COMMAND_OK)

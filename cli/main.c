@@ -15,7 +15,12 @@ static const char help[] =
     "  edict escalations list | show ID           --all, --state, --agent; show: --wait SECONDS\n"
     "  edict escalations approve ID --reason TEXT [--uses N] [--valid-for-s N] [--budget-increase-usd USD]\n"
     "  edict escalations deny ID --reason TEXT | cancel ID\n"
-    "  edict policy check [DIR] | test [DIR] [--coverage] | list | reload\n"
+    "  edict policy check [DIR]                   what is wrong or doubtful; --watch: again whenever a file changes\n"
+    "  edict policy test [DIR]                    --coverage, --coverage-min PERCENT, --junit FILE, --watch\n"
+    "  edict policy explain [FILE or -]           every candidate rule for a request, and what stopped it\n"
+    "      --policies DIR [--facts FILE] [--all]  offline; --all: also rules that the index rules out\n"
+    "  edict policy bench [DIR] [--rounds N]      what each rule costs on the tests' requests\n"
+    "  edict policy list | reload                 of a running server\n"
     "  edict ledger tail [--lines N] [--follow] | show\n"
     "  edict ledger verify | rebuild              on the files in --data, without a server\n"
     "\n"
@@ -26,10 +31,10 @@ static const char help[] =
     "  --help, --version\n";
 
 static const char *const valued_flags[] = {
-    "server", "data",  "policies", "facts", "agent",  "tier", "operation",   "rule", "escalation",          "since",
-    "until",  "limit", "cursor",   "state", "reason", "uses", "valid-for-s", "wait", "budget-increase-usd", "lines",
-    NULL};
-static const char *const plain_flags[] = {"json", "help", "version", "all", "coverage", "follow", NULL};
+    "server", "data",         "policies", "facts", "agent",  "tier", "operation",   "rule", "escalation",          "since",
+    "until",  "limit",        "cursor",   "state", "reason", "uses", "valid-for-s", "wait", "budget-increase-usd", "lines",
+    "junit",  "coverage-min", "rounds",   NULL};
+static const char *const plain_flags[] = {"json", "help", "version", "all", "coverage", "follow", "watch", NULL};
 
 enum { ARENA_CAP = 512 * 1024 * 1024 };
 

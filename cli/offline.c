@@ -1,6 +1,8 @@
 #include "cli/offline.h"
 
+#include "base/clock.h"
 #include "cli/show.h"
+#include "engine/explanation.h"
 #include "engine/verdict_rules.h"
 #include "proto/decision.h"
 
@@ -10,25 +12,61 @@
 enum status offline_complete(void *context, struct arena *arena, const struct request *request, const struct facts *facts,
                              struct verdict *verdict)
 {
+    const struct offline_case *one = context;
     struct decision decision = {.request = *request, .facts = *facts};
+    struct policy_trace trace = {0};
     struct error error;
-    enum status status = verdict_rules_evaluate(context, arena, &decision, NULL, &error);
+    uint64_t start = clock_monotonic_ns();
+    enum status status = verdict_rules_evaluate(one->vm, arena, &decision, one->traced ? &trace : NULL, &error);
 
+    if (status == STATUS_OK && one->traced)
+        one->traced(one->user, &trace, clock_monotonic_ns() - start);
     *verdict = decision.verdict;
     return status;
 }
 
+static void print_json_report(const struct policy_report *report)
+{
+    struct buf out;
+    struct json_writer w = {.out = &out};
+
+    buf_create(&out, NULL);
+    json_begin_array(&w);
+    for (size_t i = 0; i < report->count; i++) {
+        const struct policy_diagnostic *item = &report->items[i];
+
+        json_begin_object(&w);
+        json_key(&w, "severity");
+        json_string(&w, slice_from_str(item->severity == POLICY_ERROR ? "error" : "warning"));
+        json_key(&w, "file");
+        json_string(&w, slice_from_str(item->file));
+        json_key(&w, "line");
+        json_i64(&w, item->line);
+        json_key(&w, "column");
+        json_i64(&w, item->column);
+        json_key(&w, "message");
+        json_string(&w, slice_from_str(item->message));
+        json_end_object(&w);
+    }
+    json_end_array(&w);
+    printf("%.*s\n", (int)out.size, out.data);
+    buf_destroy(&out);
+}
+
 void offline_print_report(const struct policy_report *report, bool json)
 {
+    if (json) {
+        print_json_report(report);
+        return;
+    }
     for (size_t i = 0; i < report->count; i++) {
         const struct policy_diagnostic *item = &report->items[i];
         char column[16] = "";
 
         if (item->column > 0)
             snprintf(column, sizeof column, "%d:", item->column);
-        if (!json)
-            printf("%s:%d:%s %s: %s\n", item->file, item->line, column, item->severity == POLICY_ERROR ? "error" : "warning",
-                   item->message);
+        printf("%s:%d:%s %s: %s\n", item->file, item->line, column, item->severity == POLICY_ERROR ? "error" : "warning",
+               item->message);
     }
 }
 
@@ -56,54 +94,83 @@ static int offline_facts(struct command *command, const char *path, const struct
     return COMMAND_OK;
 }
 
-static int offline_decide(struct command *command, struct policy_vm *vm, const struct request *request, const char *facts,
+static int print_response(struct command *command, struct decision *decision, const struct policy_trace *trace,
                           cJSON **document)
 {
-    struct decision decision = {.request = *request};
-    struct buf out;
+    struct buf out, explanation;
     struct error error = {0};
-    int code = offline_facts(command, facts, request, &decision.facts);
 
-    if (code != COMMAND_OK)
-        return code;
-    decision.request.dry_run = true;
-    decision.policy_revision = policy_bundle_revision(policy_vm_bundle(vm));
-    if (verdict_rules_evaluate(vm, command->arena, &decision, NULL, &error) != STATUS_OK)
-        return command_fail(&error);
     buf_create(&out, command->arena);
-    if (!verdict_rules_conclude(command->arena, &decision, 0, 0, false))
-        return COMMAND_FAILED;
-    decision_write_response(&out, command->arena, &decision, DECISION_FORM_FULL, (struct slice){0});
-    if (json_parse(command->arena, buf_slice(&out), &(struct json_limits){.bytes = SIZE_MAX, .depth = 64, .members = 65536},
-                   document, &error) != STATUS_OK)
+    buf_create(&explanation, command->arena);
+    if (trace)
+        explanation_write(&explanation, command->arena, trace, decision->facts_json,
+                          decision->request.explain == REQUEST_EXPLAIN_FULL);
+    decision_write_response(&out, command->arena, decision, DECISION_FORM_FULL, buf_slice(&explanation));
+    if (json_parse(command->arena, buf_slice(&out),
+                   &(struct json_limits){.bytes = SIZE_MAX, .depth = 64, .members = UINT32_MAX}, document, &error) != STATUS_OK)
         return command_fail(&error);
     if (command->json)
         printf("%.*s\n", (int)out.size, out.data);
     return COMMAND_OK;
 }
 
-int offline_evaluate(struct command *command, const char *policies, const char *facts, struct slice request_text,
-                     cJSON **document)
+static int offline_decide(struct command *command, struct policy_vm *vm, const struct request *request,
+                          const struct offline_question *question, cJSON **document)
+{
+    struct decision decision = {.request = *request};
+    struct policy_trace trace = {.all_rules = question->explain_all};
+    struct error error = {0};
+    bool traced = request->explain != REQUEST_EXPLAIN_NO;
+    int code = offline_facts(command, question->facts, request, &decision.facts);
+
+    if (code != COMMAND_OK)
+        return code;
+    decision.request.dry_run = true;
+    decision.policy_revision = policy_bundle_revision(policy_vm_bundle(vm));
+    if (verdict_rules_evaluate(vm, command->arena, &decision, traced ? &trace : NULL, &error) != STATUS_OK)
+        return command_fail(&error);
+    if (!verdict_rules_conclude(command->arena, &decision, 0, 0, false))
+        return COMMAND_FAILED;
+    return print_response(command, &decision, traced ? &trace : NULL, document);
+}
+
+int offline_load(const char *folder, struct policy_bundle **bundle, struct policy_vm **vm)
+{
+    struct policy_report report = {0};
+    struct error error = {0};
+    int code = COMMAND_OK;
+
+    *bundle = NULL;
+    *vm = NULL;
+    if (policy_bundle_load(folder, &policy_limits_default, bundle, &report, &error) != STATUS_OK ||
+        policy_vm_new(*bundle, vm, &error) != STATUS_OK) {
+        offline_print_report(&report, false);
+        command_fail(&error);
+        policy_bundle_release(*bundle);
+        *bundle = NULL;
+        code = COMMAND_BAD_INPUT;
+    }
+    policy_report_destroy(&report);
+    return code;
+}
+
+int offline_evaluate(struct command *command, const struct offline_question *question, cJSON **document)
 {
     struct request request = {0};
-    struct policy_bundle *bundle = NULL;
-    struct policy_vm *vm = NULL;
-    struct policy_report report = {0};
+    struct policy_bundle *bundle;
+    struct policy_vm *vm;
     struct error error = {0};
     int code;
 
-    if (request_parse(command->arena, request_text, (struct slice){0}, &request, &error) != STATUS_OK)
+    if (request_parse(command->arena, question->request, (struct slice){0}, &request, &error) != STATUS_OK)
         return command_fail(&error);
-    if (policy_bundle_load(policies, &policy_limits_default, &bundle, &report, &error) != STATUS_OK) {
-        offline_print_report(&report, false);
-        policy_report_destroy(&report);
-        command_fail(&error);
-        return COMMAND_BAD_INPUT;
-    }
-    code = policy_vm_new(bundle, &vm, &error) == STATUS_OK ? offline_decide(command, vm, &request, facts, document)
-                                                           : command_fail(&error);
+    if (question->explain_all)
+        request.explain = REQUEST_EXPLAIN_FULL;
+    code = offline_load(question->policies, &bundle, &vm);
+    if (code != COMMAND_OK)
+        return code;
+    code = offline_decide(command, vm, &request, question, document);
     policy_vm_delete(vm);
     policy_bundle_release(bundle);
-    policy_report_destroy(&report);
     return code;
 }

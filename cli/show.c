@@ -107,6 +107,56 @@ static void show_list(const char *name, const cJSON *list)
     }
 }
 
+static const char *state_colour(const struct command *command, struct slice state)
+{
+    if (!command->colour)
+        return "";
+    if (slice_equal(state, SLICE("matched")))
+        return "\033[32m";
+    if (slice_equal(state, SLICE("failed")) || slice_equal(state, SLICE("missing")))
+        return "\033[31m";
+    return "\033[2m";
+}
+
+static void show_explained_rule(struct command *command, const cJSON *rule)
+{
+    struct slice state = json_get_text(rule, "state"), detail = json_get_text(rule, "detail");
+    int64_t tier = 0, line = 0, fuel = 0, memory = 0;
+
+    json_get_i64(rule, "tier", &tier);
+    json_get_i64(rule, "line", &line);
+    json_get_i64(rule, "fuel", &fuel);
+    json_get_i64(rule, "memory_bytes", &memory);
+    fputs(state_colour(command, state), stdout);
+    show_cell(stdout, state, 11);
+    fputs(command->colour ? "\033[0m" : "", stdout);
+    printf("tier %lld  ", (long long)tier);
+    show_cell(stdout, json_get_text(rule, "rule"), 36);
+    printf(" %.*s:%lld  fuel %lld, memory %lld\n", SLICE_ARG(json_get_text(rule, "file")), (long long)line, (long long)fuel,
+           (long long)memory);
+    if (detail.size > 0) {
+        printf("%11s", "");
+        show_text(stdout, detail);
+        putchar('\n');
+    }
+}
+
+/* `rules` always, `facts` when the explanation is a full one. */
+static void show_explanation(struct command *command, const cJSON *explanation)
+{
+    const cJSON *rule, *facts = json_get(explanation, "facts");
+
+    puts("\nrules considered");
+    cJSON_ArrayForEach(rule, json_get(explanation, "rules"))
+    {
+        show_explained_rule(command, rule);
+    }
+    if (facts) {
+        puts("\nfacts");
+        show_object(stdout, facts, 2);
+    }
+}
+
 void show_decision(struct command *command, const cJSON *decision)
 {
     struct slice outcome = json_get_text(decision, "decision");
@@ -130,7 +180,6 @@ void show_decision(struct command *command, const cJSON *decision)
     show_line("audit log id", json_get_text(decision, "audit_log_id"));
     show_line("policies", json_get_text(decision, "policy_revision"));
     if (json_get(decision, "explanation") && !cJSON_IsNull(json_get(decision, "explanation"))) {
-        printf("\nexplanation\n");
-        show_object(stdout, json_get(decision, "explanation"), 2);
+        show_explanation(command, json_get(decision, "explanation"));
     }
 }

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { ACTIVATION_ARENA_CAP = 256 * 1024 * 1024 }; /* room for the bytes of the bundle before */
+
 struct activation {
     struct activation_options options;
     struct inbox inbox;
@@ -157,10 +159,36 @@ static enum status activation_commit_event(struct activation *activation, struct
     return status;
 }
 
-static struct slice activation_summary(struct arena *arena, struct policy_bundle *old, struct policy_bundle *fresh)
+/* The bundle in force before a restart, from its bytes in the ledger; NULL when it is not there or no longer loads. */
+static struct policy_bundle *activation_previous(struct activation *activation, struct arena *arena, struct slice revision)
 {
-    return arena_printf(arena, "%zu rules, before %zu", policy_bundle_rule_count(fresh),
-                        old ? policy_bundle_rule_count(old) : 0);
+    const struct slice prefix = SLICE("sha256:");
+    struct policy_bundle *bundle = NULL;
+    struct policy_report report = {0};
+    struct digest hash;
+    struct slice bytes;
+    struct error error;
+
+    if (activation->active)
+        return policy_bundle_retain(activation->active);
+    if (slice_starts_with(revision, prefix) && digest_parse(slice_sub(revision, prefix.size, revision.size), &hash) &&
+        ledger_blob_read(activation->options.ledger, &hash, arena, &bytes, &error) == STATUS_OK &&
+        policy_bundle_from_bytes(bytes, &policy_limits_default, &bundle, &report, &error) != STATUS_OK)
+        bundle = NULL;
+    policy_report_destroy(&report);
+    return bundle;
+}
+
+static struct slice activation_summary(struct activation *activation, struct arena *arena, struct slice previous,
+                                       struct policy_bundle *fresh)
+{
+    struct policy_bundle *old = activation_previous(activation, arena, previous);
+    struct buf out;
+
+    buf_create(&out, arena);
+    policy_bundle_diff(old, fresh, &out);
+    policy_bundle_release(old);
+    return buf_slice(&out);
 }
 
 /* ---- one activation ---- */
@@ -215,10 +243,10 @@ static enum status activation_record(struct activation *activation, struct polic
     struct event event = {.type = RECORD_POLICY_ACTIVATED, .by = slice_from_str(by)};
     enum status status;
 
-    arena_create(&arena, 4096, 1u << 20);
+    arena_create(&arena, 4096, ACTIVATION_ARENA_CAP);
     event.policy.revision = policy_bundle_revision(bundle);
     event.policy.previous = state_policy_revision(activation->options.state, &arena);
-    event.policy.summary = activation_summary(&arena, activation->active, bundle);
+    event.policy.summary = activation_summary(activation, &arena, event.policy.previous, bundle);
     status = activation_commit_event(activation, &arena, &event, bundle, index, error);
     arena_destroy(&arena);
     return status;

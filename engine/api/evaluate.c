@@ -2,6 +2,7 @@
 
 #include "api/body.h"
 #include "api/reply.h"
+#include "engine/explanation.h"
 #include "proto/json.h"
 
 void evaluate_count_refused(struct api_call *call)
@@ -81,65 +82,14 @@ int evaluate_failure_status(const struct decide_call *decide)
     return reply_http_status(decide->error.status);
 }
 
-/* ---- explanations ---- */
-
-static const char *const trace_states[] = {"matched", "no_match", "excepted", "missing", "when_false", "failed"};
-
-static void write_trace_rule(struct json_writer *w, const struct policy_trace_rule *rule)
-{
-    json_begin_object(w);
-    json_key(w, "rule");
-    json_string(w, rule->name);
-    json_key(w, "tier");
-    json_i64(w, rule->tier);
-    json_key(w, "state");
-    json_string(w, slice_from_str(trace_states[rule->state]));
-    json_key(w, "file");
-    json_string(w, rule->file);
-    json_key(w, "line");
-    json_i64(w, rule->line);
-    if (rule->detail.size > 0) {
-        json_key(w, "detail");
-        json_string(w, rule->detail);
-    }
-    json_key(w, "fuel");
-    json_i64(w, (int64_t)rule->fuel);
-    json_key(w, "memory_bytes");
-    json_i64(w, (int64_t)rule->memory);
-    json_end_object(w);
-}
-
-/* `explain: true` lists the rules that counted; "full" every candidate, and the facts. */
-static void write_explanation(struct decide_call *decide, struct buf *out)
-{
-    struct json_writer w = {.out = out};
-    bool full = decide->request.explain == REQUEST_EXPLAIN_FULL;
-
-    json_begin_object(&w);
-    json_key(&w, "rules");
-    json_begin_array(&w);
-    for (size_t i = 0; i < decide->policy_trace.count; i++) {
-        const struct policy_trace_rule *rule = &decide->policy_trace.rules[i];
-
-        if (full || rule->state == POLICY_RULE_MATCHED || rule->state == POLICY_RULE_FAILED ||
-            rule->state == POLICY_RULE_MISSING)
-            write_trace_rule(&w, rule);
-    }
-    json_end_array(&w);
-    if (full) {
-        json_key(&w, "facts");
-        json_value(&w, decide->arena, decide->decision.facts_json);
-    }
-    json_end_object(&w);
-}
-
 void evaluate_write(struct decide_call *decide, enum decision_form form, struct buf *out)
 {
     struct buf explanation;
 
     buf_create(&explanation, decide->arena);
     if (decide->trace && decide->result == DECIDE_DONE)
-        write_explanation(decide, &explanation);
+        explanation_write(&explanation, decide->arena, &decide->policy_trace, decide->decision.facts_json,
+                          decide->request.explain == REQUEST_EXPLAIN_FULL);
     decision_write_response(out, decide->arena, &decide->decision, form, buf_slice(&explanation));
     out->failed = out->failed || explanation.failed;
 }

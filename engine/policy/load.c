@@ -55,7 +55,7 @@ void load_push_function(lua_State *lua, int slot)
 
 /* ---- rule, defaults ---- */
 
-static struct loader *need_rule_file(lua_State *lua, const char *function)
+struct loader *load_need_rule_file(lua_State *lua, const char *function)
 {
     struct loader *loader = loader_of(lua);
 
@@ -69,7 +69,7 @@ static struct loader *need_rule_file(lua_State *lua, const char *function)
 /* Upvalues: name, line. Takes the rule's table. */
 static int rule_body(lua_State *lua)
 {
-    struct loader *loader = need_rule_file(lua, "rule");
+    struct loader *loader = load_need_rule_file(lua, "rule");
     struct slice name = {0};
     struct load_slots slots;
 
@@ -77,6 +77,7 @@ static int rule_body(lua_State *lua)
     if (!lua_istable(lua, 1))
         sandbox_error(lua, "rule \"%.*s\": a table must follow: rule \"name\" { tier = …, match = { … } }", SLICE_ARG(name));
     luaL_checkstack(lua, 20, NULL);
+    load_group_apply(lua, 1);
     slots.when = store_function(lua, loader, 1, "when");
     slots.because = store_function(lua, loader, 1, "because");
     slots.next_steps = store_function(lua, loader, 1, "next_steps");
@@ -98,16 +99,15 @@ static int calling_line(lua_State *lua)
 
 static int load_rule(lua_State *lua)
 {
-    struct slice name = library_text(lua, 1);
+    struct slice name = load_group_name(lua, library_text(lua, 1));
 
-    (void)need_rule_file(lua, "rule");
+    (void)load_need_rule_file(lua, "rule");
     if (!extract_name_is_valid(name))
         sandbox_error(lua,
                       "rule name \"%.*s\": use a-z, 0-9, '.', '_' and '-', beginning with a letter or digit, at most %d bytes, "
                       "not \"edict.\"",
                       (int)(name.size < 100 ? name.size : 100), name.data, (int)RULE_NAME_MAX);
-    lua_pushvalue(lua, 1);
-    lua_pushinteger(lua, calling_line(lua));
+    lua_pushinteger(lua, calling_line(lua)); /* after the whole name */
     lua_pushcclosure(lua, rule_body, 2);
     if (lua_gettop(lua) == 2)
         return 1;
@@ -119,7 +119,7 @@ static int load_rule(lua_State *lua)
 /* A copy, so that changing the table afterwards changes nothing; {} ends the defaults. */
 static int load_defaults(lua_State *lua)
 {
-    struct loader *loader = need_rule_file(lua, "defaults");
+    struct loader *loader = load_need_rule_file(lua, "defaults");
 
     if (!lua_istable(lua, 1))
         sandbox_error(lua, "defaults: a table must follow");
@@ -240,6 +240,8 @@ void load_open(lua_State *lua)
 {
     lua_pushcfunction(lua, load_rule);
     lua_setglobal(lua, "rule");
+    lua_pushcfunction(lua, load_group);
+    lua_setglobal(lua, "group");
     lua_pushcfunction(lua, load_defaults);
     lua_setglobal(lua, "defaults");
     lua_pushcfunction(lua, load_require);
@@ -272,6 +274,8 @@ static int run_file(lua_State *lua)
     compile(lua, loader->file->path, loader->file->source);
     check_chunk(lua, loader, loader->file);
     lua_call(lua, 0, 0);
+    if (loader->group_depth != 0) /* a pcall around it: what came later would belong to the group */
+        sandbox_error(lua, "a group ended with an error");
     /* What only loading needs is garbage from here on. */
     new_registry_table(lua, LOAD_DEFAULTS);
     return 0;
@@ -308,6 +312,7 @@ enum status load_file(struct loader *loader, struct sandbox *sandbox, struct san
     loader->sandbox = sandbox;
     loader->slot_count = 0;
     loader->require_depth = 0;
+    loader->group_depth = 0;
     sandbox->loader = loader;
     sandbox_arm_load(sandbox, limits->load_memory, limits->load_fuel);
     result = sandbox_protect(sandbox, run_file, loader);

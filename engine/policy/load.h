@@ -1,6 +1,6 @@
 /*
- * Running a rule file: `rule`, `defaults` and `require` as Lua sees them. A file is loaded once when its bundle is built, to
- * extract its rules into C, and once for each worker, to have its functions; both give the same slots.
+ * Running a rule file: `rule`, `group`, `defaults` and `require` as Lua sees them. A file is loaded once when its bundle is
+ * built, to extract its rules into C, and once for each worker, to have its functions; both give the same slots.
  */
 #ifndef EDICT_POLICY_LOAD_H
 #define EDICT_POLICY_LOAD_H
@@ -9,7 +9,7 @@
 #include "policy/sandbox.h"
 
 /* Places in Lua's registry that are ours. */
-enum { LOAD_FUNCTIONS = 16, LOAD_MODULES, LOAD_DEFAULTS };
+enum { LOAD_FUNCTIONS = 16, LOAD_MODULES, LOAD_DEFAULTS, LOAD_GROUP };
 enum { LOAD_REQUIRE_DEPTH_MAX = 16 };
 
 struct extract; /* extract.h */
@@ -22,6 +22,7 @@ struct loader {
     struct policy_report *report; /* NULL: none */
     int slot_count;
     int require_depth;
+    int group_depth; /* groups that have begun and not ended */
 };
 
 /* Creates `sandbox`, runs the file, and seals it; with `extract` only the rules are wanted, and the sandbox is gone afterwards.
@@ -40,7 +41,17 @@ void load_push_function(lua_State *lua, int slot);
 
 bool load_is_rule_field(struct slice name);
 
-/* Opens rule, defaults and require into the globals. */
+/* The loader of the rule file that is being loaded; a Lua error anywhere else. */
+struct loader *load_need_rule_file(lua_State *lua, const char *function);
+
+/* ---- load_group.c ---- */
+int load_group(lua_State *lua);
+/* Pushes `name` after the names of the groups around. */
+struct slice load_group_name(lua_State *lua, struct slice name);
+/* Replaces the rule's table at `table` by one whose match is joined with that of the groups around; nothing outside of one. */
+void load_group_apply(lua_State *lua, int table);
+
+/* Opens rule, group, defaults and require into the globals. */
 void load_open(lua_State *lua);
 /* For a test file: require alone, and the registry places it needs. */
 void load_open_test(lua_State *lua);

@@ -62,6 +62,10 @@ struct slice policy_bundle_bytes(const struct policy_bundle *bundle);
 enum status policy_bundle_from_bytes(struct slice bytes, const struct policy_limits *limits, struct policy_bundle **out,
                                      struct policy_report *report, struct error *error) EDICT_MUST_USE;
 
+/* What `fresh` changes: numbers of rules, rules added and removed, tiers, files; one line, at most some 20 names of each. `old`
+ * may be NULL. */
+void policy_bundle_diff(const struct policy_bundle *old, const struct policy_bundle *fresh, struct buf *out);
+
 struct policy_rule_info {
     struct slice name, file, description, owner;
     int line, tier;

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum config_kind { CONFIG_TEXT, CONFIG_NUMBER, CONFIG_DURABILITY, CONFIG_LEVEL, CONFIG_FORMAT };
+enum config_kind { CONFIG_TEXT, CONFIG_NUMBER, CONFIG_SWITCH, CONFIG_DURABILITY, CONFIG_LEVEL, CONFIG_FORMAT };
 
 struct config_setting {
     const char *name; /* --name, name = …, EDICT_NAME */
@@ -23,6 +23,8 @@ struct config_setting {
 static const struct config_setting config_settings[] = {
     {"data", CONFIG_TEXT, CONFIG_AT(data), 0, 0, "./data", "DIR", "where the ledger, keys and sockets live; made if missing"},
     {"policies", CONFIG_TEXT, CONFIG_AT(policies), 0, 0, "./policies", "DIR", "the policy bundle"},
+    {"policy-watch", CONFIG_SWITCH, CONFIG_AT(policy_watch), 0, 0, "no", "yes|no",
+     "reload the policies whenever a file of theirs changes"},
     {"mcp", CONFIG_TEXT, CONFIG_AT(mcp), 0, 0, "127.0.0.1:8080", "ADDR:PORT", "MCP and JSON-RPC; port 0 picks a free one"},
     {"rest", CONFIG_TEXT, CONFIG_AT(rest), 0, 0, "127.0.0.1:8081", "ADDR:PORT", "REST"},
     {"metrics", CONFIG_TEXT, CONFIG_AT(metrics), 0, 0, "127.0.0.1:9090", "ADDR:PORT", "Prometheus metrics"},
@@ -66,6 +68,15 @@ static enum status set_number(const struct config_setting *setting, struct slice
                      (long long)setting->low, (long long)setting->high);
 }
 
+static enum status set_switch(const struct config_setting *setting, struct slice value, void *target, const char *where,
+                              struct error *error)
+{
+    *(bool *)target = slice_equal_str(value, "yes");
+    if (*(bool *)target || slice_equal_str(value, "no"))
+        return STATUS_OK;
+    return error_set(error, STATUS_INVALID, where, "%s: expected yes or no", setting->name);
+}
+
 static enum status set_durability(const struct config_setting *setting, struct slice value, bool *sync, const char *where,
                                   struct error *error)
 {
@@ -92,6 +103,8 @@ static enum status setting_set(const struct config_setting *setting, struct slic
     switch (setting->kind) {
     case CONFIG_NUMBER:
         return set_number(setting, value, target, where, error);
+    case CONFIG_SWITCH:
+        return set_switch(setting, value, target, where, error);
     case CONFIG_DURABILITY:
         return set_durability(setting, value, target, where, error);
     case CONFIG_FORMAT:

@@ -17,7 +17,7 @@ struct config {
     char unix_path[CONFIG_TEXT_MAX];                                            /* empty: DATA/edictd.sock */
     char allow_origin[CONFIG_TEXT_MAX];                                         /* separated by commas */
     int64_t threads;                                                            /* 0: one a core */
-    bool sync;
+    bool sync, policy_watch;
     enum log_level log_level;
     enum log_format log_format;
     int64_t reservation_ttl_s, escalation_ttl_s, drain_s;

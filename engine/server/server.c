@@ -1,5 +1,6 @@
 #include "server/server.h"
 
+#include "base/folder_watch.h"
 #include "http/bind.h"
 #include "server/files.h"
 #include "server/housekeeping.h"
@@ -37,6 +38,7 @@ struct server {
     bool wrote_endpoints;
     int signals; /* signalfd */
     int failure; /* eventfd: the ledger has failed */
+    int watch;   /* of the policies' folder; -1: not watched */
     struct error failure_error;
 };
 
@@ -277,6 +279,10 @@ static enum status start_steps(struct server *server, struct error *error)
         status = open_ledger(server, error);
     if (status == STATUS_OK)
         status = files_admin_token(server->config.data, server->token, &created, error);
+    if (status == STATUS_OK && server->config.policy_watch) { /* before they are read, so that no change is missed */
+        server->watch = folder_watch_open(server->config.policies, error);
+        status = server->watch >= 0 ? STATUS_OK : error->status;
+    }
     if (status == STATUS_OK)
         status = open_policies(server, error);
     if (status == STATUS_OK)
@@ -303,7 +309,7 @@ enum status server_start(const struct config *config, struct server **out, struc
     if (!server)
         return error_set(error, STATUS_NO_MEMORY, "", "out of memory");
     server->config = *config;
-    server->signals = server->failure = -1;
+    server->signals = server->failure = server->watch = -1;
     server->log =
         (struct log){.fd = STDERR_FILENO, .level = config->log_level, .format = config->log_format, .clock = clock_system()};
     raise_descriptor_limit();
@@ -349,12 +355,27 @@ static bool take_signal(struct server *server)
     return true;
 }
 
+/* Files are written in several steps: a reload waits until nothing has changed for a moment. `changed` is kept between calls.
+ */
+static void take_changes(struct server *server, bool readable, bool *changed)
+{
+    if (readable) {
+        *changed |= folder_watch_take(server->watch, server->config.policies);
+    } else if (*changed) {
+        *changed = false;
+        reload_policies(server);
+    }
+}
+
 enum status server_wait(struct server *server, struct error *error)
 {
-    struct pollfd fds[2] = {{.fd = server->signals, .events = POLLIN}, {.fd = server->failure, .events = POLLIN}};
+    struct pollfd fds[3] = {{.fd = server->signals, .events = POLLIN},
+                            {.fd = server->failure, .events = POLLIN},
+                            {.fd = server->watch, .events = POLLIN}};
+    bool changed = false;
 
     for (;;) {
-        if (poll(fds, 2, -1) < 0)
+        if (poll(fds, 3, changed ? FOLDER_WATCH_QUIET_MS : -1) < 0)
             continue;
         if (fds[1].revents) {
             *error = server->failure_error;
@@ -362,6 +383,7 @@ enum status server_wait(struct server *server, struct error *error)
         }
         if (fds[0].revents && take_signal(server))
             return STATUS_OK;
+        take_changes(server, fds[2].revents != 0, &changed);
     }
 }
 
@@ -414,6 +436,8 @@ void server_stop(struct server *server)
         close(server->signals);
     if (server->failure >= 0)
         close(server->failure);
+    if (server->watch >= 0)
+        close(server->watch);
     log_event(&server->log, LOG_INFO, "stopped", LOG_N("threads", (int64_t)server->worker_count));
     free(server->workers);
     free(server->apis);

@@ -6,6 +6,6 @@ rule "hostile" {
     local names = {}
     for name in pairs(_ENV) do names[#names + 1] = name end
     local all = table.concat(names, " ")
-    return all == "assert cidr defaults error glob has_privilege helm ipairs kubectl math money owns pairs path pcall re require rule select semver set shell sql string table time tonumber tostring type url"
+    return all == "assert cidr defaults error glob group has_privilege helm ipairs kubectl math money owns pairs path pcall re require rule select semver set shell sql string table time tonumber tostring type url"
   end,
 }

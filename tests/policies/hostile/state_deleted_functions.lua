@@ -1,6 +1,6 @@
 -- state deleted functions
 -- expect: matched
--- message: names 30
+-- message: names 31
 rule "hostile" {
   tier = 0,
   because = function(request, facts)
