@@ -134,9 +134,10 @@ static void show_explained_rule(struct command *command, const cJSON *rule)
     show_cell(stdout, json_get_text(rule, "rule"), 36);
     printf(" %.*s:%lld  fuel %lld, memory %lld\n", SLICE_ARG(json_get_text(rule, "file")), (long long)line, (long long)fuel,
            (long long)memory);
-    if (detail.size > 0) {
+    for (size_t at = 0, end; at < detail.size; at = end == SIZE_MAX ? detail.size : end + 1) {
+        end = slice_find(detail, '\n', at);
         printf("%11s", "");
-        show_text(stdout, detail);
+        show_text(stdout, slice_sub(detail, at, end));
         putchar('\n');
     }
 }
