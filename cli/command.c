@@ -66,6 +66,22 @@ int command_call_text(struct command *command, const char *method, struct slice 
     return COMMAND_OK;
 }
 
+int command_call_raw(struct command *command, struct slice target, bool busy_is_ok, int *status, struct slice *body)
+{
+    struct client client;
+    struct client_answer answer = {0};
+    struct error error = {0};
+
+    if (client_create(&client, args_get(command->args, "server"), command->data, &error) != STATUS_OK ||
+        client_call(&client, command->arena, "GET", target, (struct slice){0}, &answer, &error) != STATUS_OK)
+        return command_fail(&error);
+    *status = answer.status;
+    *body = answer.body;
+    if ((answer.status >= 200 && answer.status <= 299) || (busy_is_ok && answer.status == 503))
+        return COMMAND_OK;
+    return print_problem(command, &answer);
+}
+
 int command_call(struct command *command, const char *method, struct slice target, const cJSON *body, cJSON **document)
 {
     struct buf text;

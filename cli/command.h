@@ -36,6 +36,8 @@ bool command_no_more(struct command *command, size_t count);
  */
 int command_call(struct command *command, const char *method, struct slice target, const cJSON *body, cJSON **document);
 int command_call_text(struct command *command, const char *method, struct slice target, struct slice body, cJSON **document);
+/* A GET whose answer is no JSON. With `busy_is_ok` a 503 is given back in *status without a word. */
+int command_call_raw(struct command *command, struct slice target, bool busy_is_ok, int *status, struct slice *body);
 /* FILE or "-" for standard input; at most `max` bytes. Prints an error and returns false when it cannot be read. */
 bool command_read_file(struct command *command, const char *path, size_t max, struct slice *text);
 

@@ -1,5 +1,6 @@
 #include "cli/command.h"
 #include "cli/ledger_offline.h"
+#include "cli/ledger_proof.h"
 #include "cli/show.h"
 
 #include <time.h>
@@ -68,6 +69,8 @@ static int ledger_tail(struct command *command)
     int64_t next = 0, size = 0;
     int code;
 
+    if (!command_no_more(command, 2))
+        return COMMAND_BAD_INPUT;
     if (lines && !slice_to_u64(slice_from_str(lines), &count)) {
         fprintf(stderr, "edict: --lines: expected a whole number\n");
         return COMMAND_BAD_INPUT;
@@ -85,26 +88,97 @@ static int ledger_tail(struct command *command)
     return code;
 }
 
+static int ledger_show(struct command *command)
+{
+    cJSON *ledger;
+    int code =
+        command_no_more(command, 2) ? command_call(command, "GET", SLICE("/v1/ledger"), NULL, &ledger) : COMMAND_BAD_INPUT;
+
+    if (code == COMMAND_OK && !command->json)
+        show_object(stdout, ledger, 0);
+    return code;
+}
+
+static int ledger_verify_command(struct command *command)
+{
+    if (!command_no_more(command, 2))
+        return COMMAND_BAD_INPUT;
+    return args_get(command->args, "proof") ? ledger_verify_proof(command) : ledger_offline_verify(command);
+}
+
+static int ledger_rebuild(struct command *command)
+{
+    return command_no_more(command, 2) ? ledger_offline_rebuild(command) : COMMAND_BAD_INPUT;
+}
+
+/* One JSON object a line, whole and in order. */
+static int export_page(struct command *command, FILE *out, int64_t *next, int64_t *size)
+{
+    struct command quiet = *command;
+    cJSON *page;
+    const cJSON *entry;
+    int code;
+
+    quiet.json = false;
+    code = command_call(&quiet, "GET", arena_printf(command->arena, "/v1/ledger/entries?from=%lld&limit=500", (long long)*next),
+                        NULL, &page);
+    if (code != COMMAND_OK)
+        return code;
+    cJSON_ArrayForEach(entry, json_get(page, "entries"))
+    {
+        struct buf line;
+
+        buf_create(&line, command->arena);
+        json_write(&line, entry);
+        buf_add_char(&line, '\n');
+        if (line.failed || fwrite(line.data, 1, line.size, out) != line.size)
+            return COMMAND_FAILED;
+    }
+    json_get_i64(page, "next", next);
+    json_get_i64(page, "size", size);
+    return COMMAND_OK;
+}
+
+static int ledger_export(struct command *command)
+{
+    const char *path = args_get(command->args, "out");
+    FILE *out = path ? fopen(path, "w") : stdout;
+    int64_t next = 0, size = 1;
+    int code = out && command_no_more(command, 2) ? COMMAND_OK : COMMAND_BAD_INPUT;
+
+    if (!out)
+        fprintf(stderr, "edict: %s: cannot write: %m\n", path);
+    while (code == COMMAND_OK && next < size) {
+        code = export_page(command, out, &next, &size);
+        arena_reset(command->arena);
+        if (isatty(STDERR_FILENO))
+            fprintf(stderr, "\r%lld of %lld entries%s", (long long)next, (long long)size, next >= size ? "\n" : "");
+    }
+    if (out && (ferror(out) || (path && fclose(out) != 0))) {
+        fprintf(stderr, "edict: %s: cannot write: %m\n", path ? path : "standard output");
+        code = COMMAND_FAILED;
+    }
+    return code;
+}
+
 int command_ledger(struct command *command)
 {
-    const char *verb = command_word(command, 1, "tail, show, verify or rebuild");
+    static const struct {
+        const char *name;
+        int (*run)(struct command *command);
+    } verbs[] = {{"tail", ledger_tail},      {"show", ledger_show},     {"checkpoint", ledger_checkpoint},
+                 {"prove", ledger_prove},    {"export", ledger_export}, {"verify", ledger_verify_command},
+                 {"rebuild", ledger_rebuild}};
+    const char *verb = command_word(command, 1, "tail, show, checkpoint, prove, export, verify or rebuild");
 
-    if (!verb || !command_no_more(command, 2))
+    if (!verb)
         return COMMAND_BAD_INPUT;
-    if (strcmp(verb, "tail") == 0)
-        return ledger_tail(command);
-    if (strcmp(verb, "show") == 0) {
-        cJSON *ledger;
-        int code = command_call(command, "GET", SLICE("/v1/ledger"), NULL, &ledger);
-
-        if (code == COMMAND_OK && !command->json)
-            show_object(stdout, ledger, 0);
-        return code;
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+        if (strcmp(verb, verbs[i].name) == 0)
+            return verbs[i].run(command);
     }
-    if (strcmp(verb, "verify") == 0)
-        return ledger_offline_verify(command);
-    if (strcmp(verb, "rebuild") == 0)
-        return ledger_offline_rebuild(command);
-    fprintf(stderr, "edict: ledger: \"%s\" is no command here; there are tail, show, verify and rebuild\n", verb);
+    fprintf(stderr,
+            "edict: ledger: \"%s\" is no command here; there are tail, show, checkpoint, prove, export, verify and rebuild\n",
+            verb);
     return COMMAND_BAD_INPUT;
 }

@@ -1,12 +1,13 @@
 #include "cli/ledger_offline.h"
 
+#include "ledger/log_key.h"
 #include "ledger/verify.h"
 #include "state/state.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
-static enum status open_store(struct command *command, struct store **store, struct error *error)
+enum status ledger_offline_open(struct command *command, struct store **store, struct error *error)
 {
     char folder[CLIENT_ADDRESS_MAX + 16];
 
@@ -35,15 +36,34 @@ static void print_verified(const struct command *command, const struct verify_re
                (unsigned long long)result->bytes, DIGEST_HEX_SIZE, root);
 }
 
+/* A copy without the key has nothing to compare with. */
+static enum status compare_checkpoint(struct command *command, struct store *store, uint64_t entries, struct error *error)
+{
+    struct note_signer signer = {0};
+    struct error none;
+    enum status status = log_key_read(command->data, &signer, &none);
+
+    if (status == STATUS_NOT_FOUND)
+        return STATUS_OK;
+    if (status == STATUS_OK)
+        status = log_checkpoint_compare(command->data, &signer, store, entries, error);
+    else
+        *error = none;
+    note_signer_destroy(&signer);
+    return status;
+}
+
 int ledger_offline_verify(struct command *command)
 {
     struct store *store = NULL;
     struct verify_result result;
     struct error error = {0};
-    enum status status = open_store(command, &store, &error);
+    enum status status = ledger_offline_open(command, &store, &error);
 
     if (status == STATUS_OK)
         status = ledger_verify(store, show_progress, NULL, &result, &error);
+    if (status == STATUS_OK)
+        status = compare_checkpoint(command, store, result.entries, &error);
     if (store)
         store->ops->close(store);
     if (status != STATUS_OK) {
@@ -59,7 +79,7 @@ int ledger_offline_rebuild(struct command *command)
     struct store *store = NULL;
     uint64_t entries = 0, rows = 0, differences = 0;
     struct error error = {0};
-    enum status status = open_store(command, &store, &error);
+    enum status status = ledger_offline_open(command, &store, &error);
 
     if (status == STATUS_OK)
         status = state_rebuild_compare(store, RECORD_TENANT_DEFAULT, &entries, &rows, &differences, &error);

@@ -5,8 +5,12 @@
 #define EDICT_CLI_LEDGER_OFFLINE_H
 
 #include "cli/command.h"
+#include "ledger/store.h"
 
-/* Every entry, the tree over them, the tiles. Exit 0 when all is well, 1 when not. */
+/* The ledger of --data, read-only. */
+enum status ledger_offline_open(struct command *command, struct store **store, struct error *error) EDICT_MUST_USE;
+
+/* Every entry, the tree over them, the tiles, the last signed checkpoint. Exit 0 when all is well, 1 when not. */
 int ledger_offline_verify(struct command *command);
 /* Folds all entries into fresh state in memory and compares it with the state that is kept. */
 int ledger_offline_rebuild(struct command *command);

@@ -22,7 +22,11 @@ static const char help[] =
     "  edict policy bench [DIR] [--rounds N]      what each rule costs on the tests' requests\n"
     "  edict policy list | reload                 of a running server\n"
     "  edict ledger tail [--lines N] [--follow] | show\n"
+    "  edict ledger checkpoint                    the verifier key and the last signed checkpoint; --offline: of --data\n"
+    "  edict ledger prove INDEX [--out FILE]      a C2SP tlog-proof that the entry is in the log; --offline\n"
+    "  edict ledger export [--out FILE]           every entry, a JSON object a line\n"
     "  edict ledger verify | rebuild              on the files in --data, without a server\n"
+    "  edict ledger verify --proof FILE --key VERIFIER-KEY --entry FILE\n"
     "\n"
     "  --server URL    http://HOST:PORT or unix:PATH; default: the socket in --data\n"
     "  --data DIR      the server's data directory [./data, or EDICT_DATA]; its admin.token is used where it can be read, or "
@@ -33,8 +37,8 @@ static const char help[] =
 static const char *const valued_flags[] = {
     "server", "data",         "policies", "facts", "agent",  "tier", "operation",   "rule", "escalation",          "since",
     "until",  "limit",        "cursor",   "state", "reason", "uses", "valid-for-s", "wait", "budget-increase-usd", "lines",
-    "junit",  "coverage-min", "rounds",   NULL};
-static const char *const plain_flags[] = {"json", "help", "version", "all", "coverage", "follow", "watch", NULL};
+    "junit",  "coverage-min", "rounds",   "out",   "proof",  "key",  "entry",       NULL};
+static const char *const plain_flags[] = {"json", "help", "version", "all", "coverage", "follow", "watch", "offline", NULL};
 
 enum { ARENA_CAP = 512 * 1024 * 1024 };
 

@@ -11,7 +11,7 @@ enum api_access {
 
 enum { API_ON_REST = 1, API_ON_MCP = 2, API_ON_METRICS = 4, API_ON_MAIN = API_ON_REST | API_ON_MCP, API_ON_EVERY = 7 };
 
-/* The table of what is where. A segment "*" of the pattern takes any one segment. */
+/* The table of what is where. A segment "*" of the pattern takes any one segment, "**" at its end any number from one. */
 struct api_route {
     enum http_method method;
     const char *pattern;
@@ -45,6 +45,11 @@ static const struct api_route api_routes[] = {
     {HTTP_METHOD_GET, "v1/ledger", API_ON_REST, API_FOR_ADMIN, api_ledger_show},
     {HTTP_METHOD_GET, "v1/ledger/entries", API_ON_REST, API_FOR_ADMIN, api_ledger_entries},
     {HTTP_METHOD_GET, "v1/ledger/entries/*", API_ON_REST, API_FOR_ADMIN, api_ledger_entry},
+    {HTTP_METHOD_GET, "v1/ledger/entries/*/proof", API_ON_REST, API_FOR_ADMIN, api_ledger_proof},
+    {HTTP_METHOD_GET, "v1/ledger/key", API_ON_REST, API_FOR_ADMIN, api_ledger_key},
+    {HTTP_METHOD_GET, "v1/ledger/checkpoint", API_ON_REST, API_FOR_ADMIN, api_ledger_checkpoint},
+    {HTTP_METHOD_GET, "v1/ledger/consistency", API_ON_REST, API_FOR_ADMIN, api_ledger_consistency},
+    {HTTP_METHOD_GET, "v1/ledger/tile/**", API_ON_REST, API_FOR_ADMIN, api_ledger_tile},
     {HTTP_METHOD_GET, "healthz", API_ON_EVERY, API_FOR_ALL, api_health},
     {HTTP_METHOD_GET, "readyz", API_ON_EVERY, API_FOR_ALL, api_ready},
     {HTTP_METHOD_GET, "metrics", API_ON_METRICS, API_FOR_ALL, api_metrics_show},
@@ -62,6 +67,8 @@ static bool route_matches(const struct api_route *route, const struct http_call 
 
         if (!http_path_segment(http, index++, &segment) || segment.size == 0)
             return false;
+        if (slice_equal(wanted, SLICE("**")))
+            return true;
         if (!slice_equal(wanted, SLICE("*")) && !slice_equal(wanted, segment))
             return false;
         rest = slash == SIZE_MAX ? (struct slice){0} : slice_sub(rest, slash + 1, SIZE_MAX);

@@ -27,6 +27,7 @@ enum api_listener { API_LISTENER_MCP = 1, API_LISTENER_REST, API_LISTENER_METRIC
 
 struct api_shared {
     struct ledger *ledger;
+    struct checkpointer *checkpointer;
     struct state *state;
     struct activation *activation;
     const struct log *log;
@@ -102,6 +103,11 @@ void api_policies_reload(struct api_call *call);
 void api_ledger_show(struct api_call *call);
 void api_ledger_entries(struct api_call *call);
 void api_ledger_entry(struct api_call *call);
+void api_ledger_key(struct api_call *call);
+void api_ledger_checkpoint(struct api_call *call);
+void api_ledger_tile(struct api_call *call);
+void api_ledger_proof(struct api_call *call);
+void api_ledger_consistency(struct api_call *call);
 void api_health(struct api_call *call);
 void api_ready(struct api_call *call);
 void api_metrics_show(struct api_call *call);

@@ -32,6 +32,8 @@ static const struct config_setting config_settings[] = {
     {"threads", CONFIG_NUMBER, CONFIG_AT(threads), 0, CONFIG_THREADS_MAX, "0", "N", "worker threads; 0 is one a core"},
     {"durability", CONFIG_DURABILITY, CONFIG_AT(sync), 0, 0, "sync", "sync|async",
      "async survives a crash of the process, not of the machine"},
+    {"origin", CONFIG_TEXT, CONFIG_AT(origin), 0, 0, "", "NAME",
+     "the name under which checkpoints of the ledger are signed; default: a new one on the first start"},
     {"allow-origin", CONFIG_TEXT, CONFIG_AT(allow_origin), 0, 0, "", "ORIGINS",
      "values of Origin to accept, separated by commas"},
     {"reservation-ttl-s", CONFIG_NUMBER, CONFIG_AT(reservation_ttl_s), 1, 31 * 86400, "86400", "N",

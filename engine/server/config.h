@@ -14,6 +14,7 @@ struct config {
     char data[CONFIG_TEXT_MAX];
     char policies[CONFIG_TEXT_MAX];
     char mcp[CONFIG_TEXT_MAX], rest[CONFIG_TEXT_MAX], metrics[CONFIG_TEXT_MAX]; /* ADDR:PORT */
+    char origin[CONFIG_TEXT_MAX];                                               /* of checkpoints; empty: one of its own */
     char unix_path[CONFIG_TEXT_MAX];                                            /* empty: DATA/edictd.sock */
     char allow_origin[CONFIG_TEXT_MAX];                                         /* separated by commas */
     int64_t threads;                                                            /* 0: one a core */

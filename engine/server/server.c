@@ -2,6 +2,7 @@
 
 #include "base/folder_watch.h"
 #include "http/bind.h"
+#include "ledger/checkpointer.h"
 #include "server/files.h"
 #include "server/housekeeping.h"
 #include "server/worker.h"
@@ -23,6 +24,7 @@ struct server {
     struct store *store;
     struct state *state;
     struct ledger *ledger;
+    struct checkpointer *checkpointer;
     struct activation *activation;
     struct housekeeping *housekeeping;
     struct api_shared shared;
@@ -170,6 +172,27 @@ static enum status open_ledger(struct server *server, struct error *error)
     return status;
 }
 
+/* After the ledger is open and before anything is added: a ledger that shrank must not grow over what was signed for. */
+static enum status open_checkpoints(struct server *server, struct error *error)
+{
+    struct note_signer signer;
+    bool created;
+    enum status status = log_key_open(server->config.data, slice_from_str(server->config.origin), &signer, &created, error);
+
+    if (status != STATUS_OK)
+        return status;
+    if (created)
+        log_event(&server->log, LOG_INFO, "made the ledger's key", LOG_S("origin", signer.verifier.name));
+    status = log_checkpoint_compare(server->config.data, &signer, server->store, ledger_durable(server->ledger), error);
+    if (status == STATUS_OK)
+        status = checkpointer_start(
+            &(struct checkpointer_options){
+                .ledger = server->ledger, .folder = server->config.data, .signer = &signer, .log = &server->log},
+            &server->checkpointer, error);
+    note_signer_destroy(&signer);
+    return status;
+}
+
 static void print_report(const struct policy_report *report)
 {
     for (size_t i = 0; i < report->count; i++)
@@ -236,6 +259,7 @@ static enum status start_workers(struct server *server, struct error *error)
 static void share(struct server *server)
 {
     server->shared = (struct api_shared){.ledger = server->ledger,
+                                         .checkpointer = server->checkpointer,
                                          .state = server->state,
                                          .activation = server->activation,
                                          .log = &server->log,
@@ -277,6 +301,8 @@ static enum status start_steps(struct server *server, struct error *error)
         status = files_make_folder(server->config.data, error);
     if (status == STATUS_OK)
         status = open_ledger(server, error);
+    if (status == STATUS_OK)
+        status = open_checkpoints(server, error);
     if (status == STATUS_OK)
         status = files_admin_token(server->config.data, server->token, &created, error);
     if (status == STATUS_OK && server->config.policy_watch) { /* before they are read, so that no change is missed */
@@ -422,6 +448,7 @@ void server_stop(struct server *server)
     housekeeping_stop(server->housekeeping);
     if (server->ledger)
         ledger_stop(server->ledger);
+    checkpointer_stop(server->checkpointer);
     for (size_t w = 0; w < server->worker_count && server->workers; w++)
         worker_destroy(&server->workers[w]);
     activation_delete(server->activation);

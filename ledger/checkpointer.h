@@ -1,0 +1,33 @@
+/*
+ * Signs checkpoints beside the commit path: a thread of its own looks at the durable tree, signs it when it has grown, keeps
+ * the note on the disk, and only then shows it. The order is: entries synced, checkpoint kept, checkpoint published.
+ */
+#ifndef EDICT_LEDGER_CHECKPOINTER_H
+#define EDICT_LEDGER_CHECKPOINTER_H
+
+#include "base/log.h"
+#include "ledger/ledger.h"
+#include "ledger/log_key.h"
+
+enum { CHECKPOINTER_SOON_MS = 100, CHECKPOINTER_IDLE_MS = 1000 };
+
+struct checkpointer;
+
+struct checkpointer_options {
+    struct ledger *ledger;            /* not owned */
+    const char *folder;               /* of ledger.checkpoint; copied */
+    const struct note_signer *signer; /* copied */
+    const struct log *log;
+};
+
+/* Signs once, then starts the thread. */
+enum status checkpointer_start(const struct checkpointer_options *options, struct checkpointer **out,
+                               struct error *error) EDICT_MUST_USE;
+/* Signs what is durable by now, and stops. NULL accepted. */
+void checkpointer_stop(struct checkpointer *checkpointer);
+/* The last one signed, copied to `arena`; asks for a newer one within CHECKPOINTER_SOON_MS where the log has grown. Any thread.
+ * False when the arena is exhausted. */
+bool checkpointer_get(struct checkpointer *checkpointer, struct arena *arena, struct slice *bytes, uint64_t *size);
+const struct note_verifier *checkpointer_verifier(const struct checkpointer *checkpointer);
+
+#endif
