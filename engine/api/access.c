@@ -1,5 +1,6 @@
 #include "api/access.h"
 
+#include "api/reply.h"
 #include "proto/request.h"
 
 static bool header_is_unique(struct api_call *call, const char *name, struct slice *value, bool *present)
@@ -101,7 +102,7 @@ static void reply_unauthorized(struct api_call *call, struct slice detail)
 {
     const struct http_header challenge = {SLICE("WWW-Authenticate"), SLICE("Bearer realm=\"edict\"")};
 
-    http_reply_problem(call->http, 401, detail, &challenge, 1);
+    reply_problem_with(call, 401, detail, &challenge, 1);
 }
 
 /* A token that does not fit never falls back to the role of an agent: whoever sent it believes to be an admin. */
@@ -173,6 +174,6 @@ bool access_owns(struct api_call *call, struct slice owner, const char *what)
                               ? "%s does not exist, or belongs to another agent"
                               : "%s: say which agent asks, by the header Edict-Agent or the parameter agent_identity",
                           what);
-    http_reply_problem(call->http, call->agent.size > 0 ? 404 : 401, detail, NULL, 0);
+    reply_problem_with(call, call->agent.size > 0 ? 404 : 401, detail, NULL, 0);
     return false;
 }

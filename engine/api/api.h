@@ -65,6 +65,10 @@ struct api_call {
         agent; /* whom an agent says it is, where the call names one: the header Edict-Agent or the parameter agent_identity */
     uint64_t begun_ns;
     const cJSON *rpc_id; /* of a JSON-RPC call */
+    /* Takes the answer of a resource instead of the client: a JSON document, or from 400 on the detail of a problem. Set while
+     * an MCP tool asks a resource; NULL otherwise. */
+    void (*captured)(struct api_call *call, int status, struct slice answer);
+    void *user; /* of whoever set `captured` */
 };
 
 /* `vm` is this worker's first, now the api's. */

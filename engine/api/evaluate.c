@@ -103,7 +103,7 @@ static void evaluate_reply_failure(struct api_call *call, struct decide_call *de
     if (status == 429)
         reply_too_many(call, &decide->error);
     else if (status == 422)
-        http_reply_problem(call->http, 422, reply_detail(call->http->arena, &decide->error), NULL, 0);
+        reply_problem_with(call, 422, reply_detail(call->http->arena, &decide->error), NULL, 0);
     else
         reply_error(call, &decide->error);
 }

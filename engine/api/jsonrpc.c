@@ -1,35 +1,26 @@
 /*
- * POST /mcp: JSON-RPC 2.0. Here the method governance/evaluate, whose parameters are a request and whose result is the decision
- * in its short form.
+ * POST /mcp: JSON-RPC 2.0. Here the envelope, and the method governance/evaluate, whose parameters are a request and whose
+ * result is the decision in its short form; every other method is MCP's (mcp.c).
  */
-#include "api/api.h"
+#include "api/jsonrpc.h"
+
 #include "api/body.h"
 #include "api/evaluate.h"
+#include "api/mcp.h"
 #include "api/reply.h"
-#include "proto/json.h"
 
-enum {
-    JSONRPC_PARSE_ERROR = -32700,
-    JSONRPC_INVALID_REQUEST = -32600,
-    JSONRPC_METHOD_NOT_FOUND = -32601,
-    JSONRPC_INVALID_PARAMS = -32602,
-    JSONRPC_INTERNAL_ERROR = -32603,
-    JSONRPC_UNAVAILABLE = -32000, /* overload: try again */
-    JSONRPC_ID_MAX = 256
-};
-
-struct jsonrpc_call {
-    struct api_call *call;
-    const cJSON *id; /* text, an integer, or NULL where it could not be read */
-};
-
-static void jsonrpc_write_id(struct json_writer *w, struct arena *arena, const cJSON *id)
+void jsonrpc_write_id(struct json_writer *w, struct arena *arena, const cJSON *id)
 {
     json_key(w, "id");
     json_value(w, arena, id);
 }
 
-static void jsonrpc_fail(struct jsonrpc_call *rpc, int http_status, int code, struct slice message)
+void jsonrpc_fail(struct jsonrpc_call *rpc, int http_status, int code, struct slice message)
+{
+    jsonrpc_fail_with(rpc, http_status, code, message, (struct slice){0});
+}
+
+void jsonrpc_fail_with(struct jsonrpc_call *rpc, int http_status, int code, struct slice message, struct slice data)
 {
     struct arena *arena = rpc->call->http->arena;
     struct buf out;
@@ -45,6 +36,10 @@ static void jsonrpc_fail(struct jsonrpc_call *rpc, int http_status, int code, st
     json_i64(&w, code);
     json_key(&w, "message");
     json_string(&w, message);
+    if (data.size > 0) {
+        json_key(&w, "data");
+        json_raw(&w, data);
+    }
     json_end_object(&w);
     jsonrpc_write_id(&w, arena, rpc->id);
     json_end_object(&w);
@@ -117,7 +112,14 @@ static void jsonrpc_dispatch(struct jsonrpc_call *rpc, const cJSON *message)
     if (slice_equal(method, SLICE("governance/evaluate")))
         jsonrpc_evaluate(rpc, json_get(message, "params"), source);
     else
-        jsonrpc_fail(rpc, 200, JSONRPC_METHOD_NOT_FOUND, SLICE("the method is not known here; there is governance/evaluate"));
+        mcp_dispatch(rpc, method, json_get(message, "params"));
+}
+
+/* An answer to a request of ours: we make none, so it is accepted and dropped. */
+static bool is_response(const cJSON *message)
+{
+    return !json_get(message, "method") && json_get(message, "id") &&
+           (json_get(message, "result") || json_get(message, "error"));
 }
 
 /* A message without an id asks for no answer, so a decision would reach nobody: it is accepted and dropped, whatever it says.
@@ -135,6 +137,8 @@ static void jsonrpc_message(struct jsonrpc_call *rpc, const cJSON *message)
         rpc->id = id;
     if (!slice_equal(json_get_text(message, "jsonrpc"), SLICE("2.0")))
         jsonrpc_fail(rpc, 400, JSONRPC_INVALID_REQUEST, SLICE("/jsonrpc: expected \"2.0\""));
+    else if (is_response(message))
+        http_reply_body(rpc->call->http, 202, NULL, (struct slice){0});
     else if (!cJSON_IsString(json_get(message, "method")))
         jsonrpc_fail(rpc, 400, JSONRPC_INVALID_REQUEST, SLICE("/method: expected a string"));
     else if (id && !rpc->id)

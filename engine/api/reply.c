@@ -15,6 +15,10 @@ void reply_json_with(struct api_call *call, int status, const struct buf *body, 
         reply_problem(call, 503, "", "the answer needs more memory than one call may use");
         return;
     }
+    if (call->captured) {
+        call->captured(call, status, bytes);
+        return;
+    }
     for (size_t i = 0; i < count && i < REPLY_HEADERS_MAX - 1; i++)
         all[reply.header_count++] = headers[i];
     if (!call->api->shared->durable)
@@ -56,11 +60,19 @@ struct slice reply_detail(struct arena *arena, const struct error *error)
     return detail.data ? detail : SLICE("out of memory");
 }
 
+void reply_problem_with(struct api_call *call, int status, struct slice detail, const struct http_header *headers, size_t count)
+{
+    if (call->captured)
+        call->captured(call, status, detail);
+    else
+        http_reply_problem(call->http, status, detail, headers, count);
+}
+
 static void reply_with_retry(struct api_call *call, int status, const struct error *error)
 {
     const struct http_header retry = {SLICE("Retry-After"), SLICE("1")};
 
-    http_reply_problem(call->http, status, reply_detail(call->http->arena, error), &retry, 1);
+    reply_problem_with(call, status, reply_detail(call->http->arena, error), &retry, 1);
 }
 
 void reply_error(struct api_call *call, const struct error *error)
@@ -72,7 +84,7 @@ void reply_error(struct api_call *call, const struct error *error)
     if (status == 503)
         reply_with_retry(call, status, error);
     else
-        http_reply_problem(call->http, status, reply_detail(call->http->arena, error), NULL, 0);
+        reply_problem_with(call, status, reply_detail(call->http->arena, error), NULL, 0);
 }
 
 void reply_too_many(struct api_call *call, const struct error *error)
@@ -88,5 +100,5 @@ void reply_problem(struct api_call *call, int status, const char *where, const c
     if (status == 503 || status == 429)
         reply_with_retry(call, status, &error);
     else
-        http_reply_problem(call->http, status, reply_detail(call->http->arena, &error), NULL, 0);
+        reply_problem_with(call, status, reply_detail(call->http->arena, &error), NULL, 0);
 }

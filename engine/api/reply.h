@@ -13,6 +13,9 @@ void reply_json_with(struct api_call *call, int status, const struct buf *body, 
 /* The problem document for `error`; too_many: 429 with Retry-After. */
 void reply_error(struct api_call *call, const struct error *error);
 void reply_too_many(struct api_call *call, const struct error *error);
+/* A problem whose detail is text of the call's arena. `headers` may be NULL. */
+void reply_problem_with(struct api_call *call, int status, struct slice detail, const struct http_header *headers,
+                        size_t count);
 void reply_problem(struct api_call *call, int status, const char *where, const char *message);
 /* What a status is in HTTP. */
 int reply_http_status(enum status status);
