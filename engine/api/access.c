@@ -68,6 +68,16 @@ static bool access_check_host(struct api_call *call)
     return false;
 }
 
+/* A page that this very address serves: scheme and Host, which has been found to be local. */
+static bool origin_is_own(const struct api_call *call, struct slice origin)
+{
+    const struct slice scheme = call->http->tls ? SLICE("https://") : SLICE("http://");
+    struct slice host;
+
+    return http_header_get(call->http, "host", &host) == 1 && slice_starts_with(origin, scheme) &&
+           slice_equal(slice_sub(origin, scheme.size, origin.size), host);
+}
+
 static bool origin_is_allowed(const struct api_shared *shared, struct slice origin)
 {
     for (size_t i = 0; i < shared->origin_count; i++) {
@@ -84,7 +94,7 @@ static bool access_check_origin(struct api_call *call)
 
     if (!header_is_unique(call, "origin", &origin, &present))
         return false;
-    if (present && !origin_is_allowed(call->api->shared, origin)) {
+    if (present && !origin_is_own(call, origin) && !origin_is_allowed(call->api->shared, origin)) {
         http_reply_problem(call->http, 403, SLICE("this Origin is not configured; see --allow-origin"), NULL, 0);
         return false;
     }

@@ -108,6 +108,8 @@ static bool check_modern(struct mcp_call *mcp, const cJSON *meta)
                      SLICE("/params/_meta/" MCP_META "protocolVersion: expected a text"));
         return false;
     }
+    if (!check_header(mcp, "mcp-protocol-version", version))
+        return false;
     if (!slice_equal(version, SLICE(MCP_NEWEST))) {
         fail_version(mcp, version);
         return false;
@@ -117,8 +119,7 @@ static bool check_modern(struct mcp_call *mcp, const cJSON *meta)
                      SLICE("/params/_meta/" MCP_META "clientCapabilities: expected an object"));
         return false;
     }
-    return check_header(mcp, "mcp-protocol-version", version) && check_header(mcp, "mcp-method", mcp->method) &&
-           (name.size == 0 || check_header(mcp, "mcp-name", name));
+    return check_header(mcp, "mcp-method", mcp->method) && (name.size == 0 || check_header(mcp, "mcp-name", name));
 }
 
 /* ---- the older era's ---- */
