@@ -63,6 +63,12 @@ static void read_token(struct client *client, const char *data)
     client->token[size > 0 ? size : 0] = '\0';
 }
 
+enum status client_create_plain(struct client *client, const char *server, const char *data, struct error *error)
+{
+    *client = (struct client){0};
+    return parse_address(client, server, data, error);
+}
+
 enum status client_create(struct client *client, const char *server, const char *data, struct error *error)
 {
     *client = (struct client){0};
@@ -145,6 +151,7 @@ static void write_request(struct buf *out, const struct client *client, const ch
     buf_add_str(out, " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAccept: application/json\r\n");
     if (client->token[0])
         buf_printf(out, "Authorization: Bearer %s\r\n", client->token);
+    buf_add_slice(out, client->headers);
     if (body.size > 0)
         buf_printf(out, "Content-Type: application/json\r\nContent-Length: %zu\r\n", body.size);
     else if (strcmp(method, "GET") != 0)

@@ -14,6 +14,7 @@ struct client {
     char unix_path[CLIENT_ADDRESS_MAX]; /* empty: TCP */
     char host[128], port[8];
     char token[CLIENT_TOKEN_MAX]; /* empty: none */
+    struct slice headers;         /* more of them, each ended by CR LF; may be empty */
 };
 
 struct client_answer {
@@ -27,6 +28,9 @@ struct client_answer {
  * is that of the environment (EDICT_TOKEN) or of DATA/admin.token where it can be read; none is no error.
  */
 enum status client_create(struct client *client, const char *server, const char *data, struct error *error) EDICT_MUST_USE;
+/* The same without any token: it looks for none. */
+enum status client_create_plain(struct client *client, const char *server, const char *data,
+                                struct error *error) EDICT_MUST_USE;
 /* `target` is path and query. A body makes it application/json. STATUS_UNAVAILABLE: no server there; STATUS_IO: the
  * conversation broke. */
 enum status client_call(const struct client *client, struct arena *arena, const char *method, struct slice target,

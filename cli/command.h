@@ -48,5 +48,6 @@ int command_decisions(struct command *command);
 int command_escalations(struct command *command);
 int command_policy(struct command *command);
 int command_ledger(struct command *command);
+int command_mcp(struct command *command);
 
 #endif

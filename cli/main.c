@@ -21,6 +21,7 @@ static const char help[] =
     "      --policies DIR [--facts FILE] [--all]  offline; --all: also rules that the index rules out\n"
     "  edict policy bench [DIR] [--rounds N]      what each rule costs on the tests' requests\n"
     "  edict policy list | reload                 of a running server\n"
+    "  edict mcp --agent NAME | --token-file F    an MCP server on standard input and output, for clients that start commands\n"
     "  edict ledger tail [--lines N] [--follow] | show\n"
     "  edict ledger checkpoint                    the verifier key and the last signed checkpoint; --offline: of --data\n"
     "  edict ledger prove INDEX [--out FILE]      a C2SP tlog-proof that the entry is in the log; --offline\n"
@@ -34,10 +35,35 @@ static const char help[] =
     "  --json          the server's document as it is\n"
     "  --help, --version\n";
 
-static const char *const valued_flags[] = {
-    "server", "data",         "policies", "facts", "agent",  "tier", "operation",   "rule", "escalation",          "since",
-    "until",  "limit",        "cursor",   "state", "reason", "uses", "valid-for-s", "wait", "budget-increase-usd", "lines",
-    "junit",  "coverage-min", "rounds",   "out",   "proof",  "key",  "entry",       NULL};
+static const char *const valued_flags[] = {"server",
+                                           "data",
+                                           "policies",
+                                           "facts",
+                                           "agent",
+                                           "tier",
+                                           "operation",
+                                           "rule",
+                                           "escalation",
+                                           "since",
+                                           "until",
+                                           "limit",
+                                           "cursor",
+                                           "state",
+                                           "reason",
+                                           "uses",
+                                           "valid-for-s",
+                                           "wait",
+                                           "budget-increase-usd",
+                                           "lines",
+                                           "junit",
+                                           "coverage-min",
+                                           "rounds",
+                                           "out",
+                                           "proof",
+                                           "token-file",
+                                           "key",
+                                           "entry",
+                                           NULL};
 static const char *const plain_flags[] = {"json", "help", "version", "all", "coverage", "follow", "watch", "offline", NULL};
 
 enum { ARENA_CAP = 512 * 1024 * 1024 };
@@ -47,8 +73,13 @@ static int dispatch(struct command *command)
     static const struct {
         const char *name;
         int (*run)(struct command *command);
-    } commands[] = {{"evaluate", command_evaluate},       {"agents", command_agents}, {"decisions", command_decisions},
-                    {"escalations", command_escalations}, {"policy", command_policy}, {"ledger", command_ledger}};
+    } commands[] = {{"evaluate", command_evaluate},
+                    {"agents", command_agents},
+                    {"decisions", command_decisions},
+                    {"escalations", command_escalations},
+                    {"policy", command_policy},
+                    {"ledger", command_ledger},
+                    {"mcp", command_mcp}};
     const char *name = command->args->words[0];
 
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import ROOT
+from conftest import BUILD, ROOT
 
 NEWEST = "2026-07-28"
 META = "io.modelcontextprotocol/"
@@ -277,3 +277,76 @@ def test_conformance(simple, version, scenario):
     program = NODE / "node_modules/@modelcontextprotocol/conformance/dist/index.js"
     shown = subprocess.run([NODE / "node_modules/.bin/node", program, *words], capture_output=True, text=True, timeout=120, cwd=NODE)
     assert shown.returncode == 0 and ", 0 failed, 0 warnings" in shown.stdout, shown.stdout + shown.stderr
+
+
+# ---- edict mcp: standard input and output ----
+
+
+def bridge(server, *words, lines, env=None):
+    program = [str(BUILD / "edict"), "--data", str(server.folder), "mcp", *words]
+    shown = subprocess.run(program, input="".join(line + "\n" for line in lines), capture_output=True, text=True, timeout=120, cwd=ROOT, env=env)
+    assert shown.returncode == 0, shown.stderr
+    return {answer["id"]: answer for answer in map(json.loads, shown.stdout.splitlines())}
+
+
+def test_the_bridge_answers_every_message_that_wants_one(simple):
+    modern_meta = {"_meta": {META + "protocolVersion": NEWEST, META + "clientCapabilities": {}}}
+    answers = bridge(simple, "--agent", "agent-1", lines=[
+        json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-06-18", "capabilities": {}}}),
+        json.dumps({"jsonrpc": "2.0", "method": "notifications/initialized"}),
+        json.dumps({"jsonrpc": "2.0", "id": "two", "method": "tools/call", "params": {"name": "evaluate_request", "arguments": {"operation": "read"}}}),
+        "",
+        "{not json",
+        json.dumps({"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": {"name": "check_budget_remaining", "arguments": {}} | modern_meta}),
+        json.dumps({"jsonrpc": "2.0", "id": 4, "method": "resources/read", "params": {"uri": "edict://x/\u00e9\n"} | modern_meta}),
+        json.dumps({"jsonrpc": "2.0", "id": 5, "method": "tools/list", "params": {"pad": "x" * 70000}}),
+        json.dumps({"jsonrpc": "2.0", "id": 6, "method": "tools/call", "params": {"name": "list_escalations", "arguments": {}}}),
+    ])
+    assert answers[1]["result"]["protocolVersion"] == "2025-06-18"
+    assert answers["two"]["result"]["structuredContent"]["decision"] == "approve"
+    assert answers[None]["error"]["code"] == -32700
+    assert answers[3]["result"]["structuredContent"]["agent_identity"] == "agent-1" and answers[3]["result"]["resultType"] == "complete"
+    assert answers[4]["error"]["message"] == "Resource not found"
+    assert "larger than" in answers[5]["error"]["message"]
+    assert answers[6]["error"]["message"].startswith("Unknown tool")  # it never reads the admin token
+    assert len(answers) == 7
+
+
+def test_the_bridge_takes_a_token_by_file_only(simple, tmp_path):
+    call = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "list_escalations", "arguments": {}}})
+    environment = {"PATH": "/usr/bin", "EDICT_TOKEN": simple.token}
+    assert "error" in bridge(simple, "--agent", "agent-1", lines=[call], env=environment)[1]
+    path = tmp_path / "token"
+    path.write_text(simple.token + "\n")
+    assert bridge(simple, "--token-file", str(path), lines=[call])[1]["result"]["structuredContent"]["escalations"] == []
+    for words in (["mcp"], ["mcp", "--token-file", str(tmp_path / "none")]):
+        assert simple.cli(*words).returncode == 2
+    simple.stop()
+    assert "cannot reach edictd" in bridge(simple, "--agent", "agent-1", lines=[call])[1]["error"]["message"]
+
+
+def test_a_call_that_waits_holds_up_no_other(simple):
+    asked = tool(simple, "evaluate_request", {"operation": "deploy"})["structuredContent"]["escalation_id"]
+    program = subprocess.Popen([BUILD / "edict", "--data", simple.folder, "mcp", "--agent", "agent-1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    try:
+        for i, (name, arguments) in enumerate((("wait_for_approval", {"escalation_id": asked}), ("check_budget_remaining", {}))):
+            program.stdin.write(json.dumps({"jsonrpc": "2.0", "id": i, "method": "tools/call", "params": {"name": name, "arguments": arguments}}) + "\n")
+        program.stdin.flush()
+        assert json.loads(program.stdout.readline())["id"] == 1
+        assert tool(simple, "approve_escalation", {"escalation_id": asked, "reason": "Fine"}, admin=True)["isError"] is False
+        assert json.loads(program.stdout.readline())["result"]["structuredContent"]["state"] == "approved"
+    finally:
+        program.kill()
+        program.wait()
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+def test_the_python_sdk_over_the_bridge(simple, mode):
+    from mcp import Client, StdioServerParameters
+
+    async def talk():
+        words = ["--data", str(simple.folder), "mcp", "--agent", "agent-1"]
+        async with Client(StdioServerParameters(command=str(BUILD / "edict"), args=words), mode=mode) as client:
+            return await client.call_tool("evaluate_request", {"operation": "read"})
+
+    assert asyncio.run(talk()).structured_content["decision"] == "approve"
