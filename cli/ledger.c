@@ -1,6 +1,7 @@
 #include "cli/command.h"
 #include "cli/ledger_offline.h"
 #include "cli/ledger_proof.h"
+#include "cli/policy.h"
 #include "cli/show.h"
 
 #include <time.h>
@@ -166,10 +167,10 @@ int command_ledger(struct command *command)
     static const struct {
         const char *name;
         int (*run)(struct command *command);
-    } verbs[] = {{"tail", ledger_tail},      {"show", ledger_show},     {"checkpoint", ledger_checkpoint},
-                 {"prove", ledger_prove},    {"export", ledger_export}, {"verify", ledger_verify_command},
-                 {"rebuild", ledger_rebuild}};
-    const char *verb = command_word(command, 1, "tail, show, checkpoint, prove, export, verify or rebuild");
+    } verbs[] = {{"tail", ledger_tail},       {"show", ledger_show},     {"checkpoint", ledger_checkpoint},
+                 {"prove", ledger_prove},     {"export", ledger_export}, {"verify", ledger_verify_command},
+                 {"rebuild", ledger_rebuild}, {"replay", ledger_replay}};
+    const char *verb = command_word(command, 1, "tail, show, checkpoint, prove, export, verify, rebuild or replay");
 
     if (!verb)
         return COMMAND_BAD_INPUT;
@@ -178,7 +179,8 @@ int command_ledger(struct command *command)
             return verbs[i].run(command);
     }
     fprintf(stderr,
-            "edict: ledger: \"%s\" is no command here; there are tail, show, checkpoint, prove, export, verify and rebuild\n",
+            "edict: ledger: \"%s\" is no command here; there are tail, show, checkpoint, prove, export, verify, rebuild and "
+            "replay\n",
             verb);
     return COMMAND_BAD_INPUT;
 }

@@ -20,12 +20,14 @@ static const char help[] =
     "  edict policy explain [FILE or -]           every candidate rule for a request, and what stopped it\n"
     "      --policies DIR [--facts FILE] [--all]  offline; --all: also rules that the index rules out\n"
     "  edict policy bench [DIR] [--rounds N]      what each rule costs on the tests' requests\n"
+    "  edict policy backtest [DIR] [--since TIME] what would change in --data's decisions; --fail-if-looser\n"
     "  edict policy list | reload                 of a running server\n"
     "  edict mcp --agent NAME | --token-file F    an MCP server on standard input and output, for clients that start commands\n"
     "  edict ledger tail [--lines N] [--follow] | show\n"
     "  edict ledger checkpoint                    the verifier key and the last signed checkpoint; --offline: of --data\n"
     "  edict ledger prove INDEX [--out FILE]      a C2SP tlog-proof that the entry is in the log; --offline\n"
     "  edict ledger export [--out FILE]           every entry, a JSON object a line\n"
+    "  edict ledger replay [--since TIME]         every decision again by its own policies; exit 1 when one differs\n"
     "  edict ledger verify | rebuild              on the files in --data, without a server\n"
     "  edict ledger verify --proof FILE --key VERIFIER-KEY --entry FILE\n"
     "\n"
@@ -64,7 +66,8 @@ static const char *const valued_flags[] = {"server",
                                            "key",
                                            "entry",
                                            NULL};
-static const char *const plain_flags[] = {"json", "help", "version", "all", "coverage", "follow", "watch", "offline", NULL};
+static const char *const plain_flags[] = {"json",  "help",    "version",        "all", "coverage", "follow",
+                                          "watch", "offline", "fail-if-looser", NULL};
 
 enum { ARENA_CAP = 512 * 1024 * 1024 };
 

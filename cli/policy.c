@@ -59,9 +59,10 @@ int command_policy(struct command *command)
     static const struct {
         const char *name;
         int (*run)(struct command *command);
-    } verbs[] = {{"check", policy_check_folder}, {"test", policy_test_folder}, {"explain", policy_explain},
-                 {"bench", policy_bench},        {"list", policy_list},        {"reload", policy_reload}};
-    const char *verb = command_word(command, 1, "check, test, explain, bench, list or reload");
+    } verbs[] = {{"check", policy_check_folder}, {"test", policy_test_folder},  {"explain", policy_explain},
+                 {"bench", policy_bench},        {"backtest", policy_backtest}, {"list", policy_list},
+                 {"reload", policy_reload}};
+    const char *verb = command_word(command, 1, "check, test, explain, bench, backtest, list or reload");
 
     if (!verb)
         return COMMAND_BAD_INPUT;
@@ -69,6 +70,8 @@ int command_policy(struct command *command)
         if (strcmp(verb, verbs[i].name) == 0)
             return verbs[i].run(command);
     }
-    fprintf(stderr, "edict: policy: \"%s\" is no command here; there are check, test, explain, bench, list and reload\n", verb);
+    fprintf(stderr,
+            "edict: policy: \"%s\" is no command here; there are check, test, explain, bench, backtest, list and reload\n",
+            verb);
     return COMMAND_BAD_INPUT;
 }

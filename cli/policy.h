@@ -13,6 +13,9 @@ int policy_check_folder(struct command *command);
 int policy_test_folder(struct command *command);
 int policy_explain(struct command *command);
 int policy_bench(struct command *command);
+int policy_backtest(struct command *command);
+/* Of `edict ledger`: the same with each decision's own policies; exit 1 when anything differs. */
+int ledger_replay(struct command *command);
 /* Runs `once` now and whenever a file of `folder` changes, until interrupted. */
 int policy_watch(struct command *command, const char *folder, int (*once)(struct command *command));
 

@@ -274,6 +274,22 @@ enum status ledger_each(struct store *store, uint64_t from, uint64_t to, ledger_
     return status == STATUS_OK ? each.status : status;
 }
 
+enum status ledger_store_size(struct store *store, uint64_t *size, struct error *error)
+{
+    struct arena arena;
+    struct slice row;
+    struct digest root;
+    int64_t time_ms;
+    enum status status;
+
+    arena_create(&arena, 1024, 65536);
+    status = store_get(store, STORE_META, sequencer_head_key, &arena, &row, error);
+    if (status != STATUS_OK || !sequencer_read_head(row, size, &root, &time_ms))
+        status = error_set(error, STATUS_CORRUPT, "", "the ledger has no readable head row");
+    arena_destroy(&arena);
+    return status;
+}
+
 struct store *ledger_store(const struct ledger *ledger)
 {
     return ledger->store;

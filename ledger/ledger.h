@@ -146,6 +146,9 @@ typedef enum status (*ledger_visit_f)(void *context, uint64_t index, struct slic
 enum status ledger_each(struct store *store, uint64_t from, uint64_t to, ledger_visit_f visit, void *context,
                         struct error *error) EDICT_MUST_USE;
 
+/* How many entries a store holds, by its head row. */
+enum status ledger_store_size(struct store *store, uint64_t *size, struct error *error) EDICT_MUST_USE;
+
 /* The store it was opened on. */
 struct store *ledger_store(const struct ledger *ledger);
 
