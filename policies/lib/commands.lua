@@ -1,5 +1,6 @@
 -- What a command line does: dangerous, only reading, or neither (then a human looks).
 local paths = require "lib.paths"
+local special = require "lib.readers"
 
 local commands = {}
 
@@ -180,7 +181,7 @@ local function danger_of(command)
   if (set.has(shells, name) or set.has(interpreters, name)) and command.reads_pipe then
     return "it runs what another command prints (" .. name .. ")"
   end
-  if name == "crontab" or name == "at" or name == "batch" then
+  if (name == "crontab" and not special.reads(command)) or name == "at" or name == "batch" then
     return "it installs something that runs later (" .. name .. ")"
   end
   return nil
@@ -199,44 +200,20 @@ end
 
 -- ---- reading ----
 
+-- Programs that only read, however they are called; lib/readers.lua has those that do so in certain ways.
 local readers = set {
-  "ls", "cat", "head", "tail", "wc", "grep", "egrep", "fgrep", "rg", "stat", "file", "du", "df", "ps", "free", "uptime", "uname", "whoami", "id",
+  "ls", "cat", "head", "tail", "wc", "grep", "egrep", "fgrep", "rg", "stat", "du", "df", "free", "uptime", "uname", "whoami", "id",
   "pwd", "echo", "printf", "cut", "tr", "diff", "cmp", "md5sum", "sha1sum", "sha256sum", "basename", "dirname", "realpath", "readlink", "which",
-  "type", "lsblk", "lscpu", "lsof", "vmstat", "iostat", "netstat", "ss", "jq", "tree", "true", "test", "[", "cd", "nproc", "groups", "nl", "column",
-  "comm", "paste", "seq", "tac", "rev", "fold", "strings", "hexdump", "od", "dig", "nslookup", "host", "getent", "locale", "arch", "w", "who", "last",
-  "sort", "uniq", "find", "date", "hostname", "git", "docker", "systemctl", "journalctl", "kubectl", "helm", "npm", "pip", "pip3", "go", "cargo",
-  "python", "python3", "node", "java", "terraform", "man", "help", "apt-cache", "dpkg", "rpm", "ip", "ping",
+  "type", "lsblk", "lscpu", "lsof", "vmstat", "iostat", "netstat", "true", "test", "[", "cd", "nproc", "groups", "nl", "column",
+  "comm", "paste", "seq", "tac", "rev", "fold", "strings", "hexdump", "od", "dig", "nslookup", "host", "locale", "arch", "w", "who", "last",
+  "find", "kubectl", "helm", "python", "python3", "java", "man", "help", "ping",
 }
 -- Whose arguments may hold patterns and variables: they only look at names.
-local name_readers = set { "ls", "du", "stat", "file", "wc", "df", "pwd", "basename", "dirname" }
-
-local sub_readers = {
-  git = set { "status", "log", "diff", "show", "rev-parse", "blame", "ls-files", "ls-tree", "describe", "shortlog", "cat-file", "grep", "reflog" },
-  docker = set { "ps", "images", "logs", "version", "info", "stats", "top", "port", "history" },
-  systemctl = set { "status", "is-active", "is-enabled", "is-failed", "list-units", "list-timers", "list-unit-files" },
-  npm = set { "ls", "list", "view", "outdated", "audit", "why" },
-  pip = set { "list", "show", "freeze", "check" },
-  pip3 = set { "list", "show", "freeze", "check" },
-  go = set { "version", "env", "list", "vet" },
-  cargo = set { "tree", "metadata" },
-  terraform = set { "version", "providers", "validate" },
-  helm = set { "list", "ls", "status", "history", "version", "search" },
-  ["apt-cache"] = set { "show", "search", "policy", "depends" },
-}
+local name_readers = set { "ls", "du", "stat", "file", "wc", "df", "pwd", "basename", "dirname", "md5sum", "sha1sum", "sha256sum" }
 
 local forbidden_flags = {
-  sort = { "-o", "--output", "--compress-program" },
   find = { "-delete", "-exec", "-execdir", "-ok", "-okdir", "-fprint", "-fprintf", "-fls", "-fprint0" },
-  date = { "-s", "--set" },
-  tree = { "-o" },
-  journalctl = { "--vacuum", "--rotate", "--flush", "--sync" },
-  git = { "-c", "--output", "--ext-diff", "--textconv", "--exec-path", "-C" },
   rg = { "--pre", "--hostname-bin" },
-  dpkg = { "-i", "-r", "-P", "--install", "--remove", "--purge", "--unpack", "--configure" },
-  rpm = { "-i", "-e", "-U", "-F", "--install", "--erase", "--upgrade" },
-  hostname = { "-F", "-b" },
-  ip = { "add", "del", "set", "flush", "change", "replace" },
-  file = { "-C", "-m" },
 }
 
 local function has_forbidden_flag(command)
@@ -258,18 +235,15 @@ end
 local function reads_kubernetes(command)
   local parsed = kubectl.parse(command.argv)
   return parsed.ok and not parsed.dynamic and parsed.effect == "reads" and not parsed.impersonates and not parsed.credentials and not parsed.insecure and
-           not table.concat(command.argv, " "):find("secret", 1, true) and not parsed.raw
+           not table.concat(command.argv, " "):find("secret", 1, true) and not parsed.raw and not table.concat(command.argv, " "):find("-file", 1, true)
 end
 
-local function reads_with_subcommand(command)
-  local allowed = sub_readers[command.name]
-  if only_asks_version(command) then
-    return true
-  end
-  return allowed ~= nil and command.argv[2] ~= nil and set.has(allowed, command.argv[2])
+local function reads_helm(command)
+  local parsed = helm.parse(command.argv)
+  return parsed.ok and not parsed.dynamic and parsed.effect == "reads" and not parsed.impersonates and not parsed.credentials and not parsed.insecure and not parsed.post_renderer
 end
 
-local needs_subcommand = set { "git", "docker", "systemctl", "npm", "pip", "pip3", "go", "cargo", "terraform", "helm", "apt-cache", "python", "python3", "node", "java" }
+local only_versions = set { "python", "python3", "java" }
 
 local function writes_nothing(command)
   for _, redirection in ipairs(command.redirections) do
@@ -284,22 +258,26 @@ local function only_reads(command)
   if command.opaque or command.dynamic_program or command.is_function or command.via == "remote" or command.background or #command.assignments > 0 then
     return false
   end
-  if not command.name or not set.has(readers, command.name) or not writes_nothing(command) or has_forbidden_flag(command) then
+  if not command.name or not writes_nothing(command) or has_forbidden_flag(command) then
     return false
   end
   if command.dynamic and not set.has(name_readers, command.name) then
     return false
   end
+  if only_asks_version(command) and (set.has(readers, command.name) or (special.reads(command) ~= nil and command.argv[2] ~= "version")) then
+    return true
+  end
+  local special_way = special.reads(command)
+  if special_way ~= nil then
+    return special_way
+  end
   if command.name == "kubectl" then
     return reads_kubernetes(command)
   end
-  if command.name == "hostname" then
-    return #command.argv == 1
+  if command.name == "helm" then
+    return reads_helm(command)
   end
-  if command.name == "uniq" then
-    return #command.argv <= 3
-  end
-  return not set.has(needs_subcommand, command.name) or reads_with_subcommand(command)
+  return set.has(readers, command.name) and not set.has(only_versions, command.name)
 end
 
 -- True when the whole line is understood and every command in it only reads.
