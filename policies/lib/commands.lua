@@ -203,10 +203,11 @@ end
 -- Programs that only read, however they are called; lib/readers.lua has those that do so in certain ways.
 local readers = set {
   "ls", "cat", "head", "tail", "wc", "grep", "egrep", "fgrep", "rg", "stat", "du", "df", "free", "uptime", "uname", "whoami", "id",
-  "pwd", "echo", "printf", "cut", "tr", "diff", "cmp", "md5sum", "sha1sum", "sha256sum", "basename", "dirname", "realpath", "readlink", "which",
+  "pwd", "echo", "printf", "cut", "tr", "diff", "cmp", "md5sum", "sha1sum", "sha256sum", "sha512sum", "b2sum", "cksum", "base64", "basename", "dirname", "realpath", "readlink", "which",
   "type", "lsblk", "lscpu", "lsof", "vmstat", "iostat", "netstat", "true", "test", "[", "cd", "nproc", "groups", "nl", "column",
   "comm", "paste", "seq", "tac", "rev", "fold", "strings", "hexdump", "od", "dig", "nslookup", "host", "locale", "arch", "w", "who", "last",
-  "find", "kubectl", "helm", "python", "python3", "java", "man", "help", "ping",
+  "find", "kubectl", "helm", "python", "python3", "java", "man", "help", "ping", "pgrep", "pstree", "readelf", "nm", "objdump", "size", "getconf", "whereis", "factor", "expr", "sleep",
+  "zipinfo", "tokei", "exa", "eza", "traceroute", "whois", "lsb_release", "pidof", "free", "mpstat",
 }
 -- Whose arguments may hold patterns and variables: they only look at names.
 local name_readers = set { "ls", "du", "stat", "file", "wc", "df", "pwd", "basename", "dirname", "md5sum", "sha1sum", "sha256sum" }
@@ -254,11 +255,18 @@ local function writes_nothing(command)
   return true
 end
 
+-- A program by a path of its own may be anything that calls itself "ls".
+local function is_installed(command)
+  local program = command.argv[1] or ""
+  return not program:find("/", 1, true) or program:find("^/usr/bin/[^/]+$") ~= nil or program:find("^/bin/[^/]+$") ~= nil or program:find("^/usr/sbin/[^/]+$") ~= nil or
+           program:find("^/sbin/[^/]+$") ~= nil or program:find("^/usr/local/bin/[^/]+$") ~= nil
+end
+
 local function only_reads(command)
   if command.opaque or command.dynamic_program or command.is_function or command.via == "remote" or command.background or #command.assignments > 0 then
     return false
   end
-  if not command.name or not writes_nothing(command) or has_forbidden_flag(command) then
+  if not command.name or not is_installed(command) or not writes_nothing(command) or has_forbidden_flag(command) then
     return false
   end
   if command.dynamic and not set.has(name_readers, command.name) then

@@ -218,6 +218,15 @@ end
 ways["apt-cache"] = function(command) return only_flags(command, set {}) and calls(command, { show = true, search = true, policy = true, depends = true, rdepends = true }) end
 ways.apt = function(command) return command.argv[2] == "list" and only_flags(command, set { "--installed", "--upgradable" }, 3) end
 
+ways.arp = function(command) return only_flags(command, set { "-a", "-n", "-an" }) and #positional(command) == 0 end
+ways.route = function(command) return #command.argv == 1 or (#command.argv == 2 and command.argv[2] == "-n") end
+ways.ifconfig = function(command) return #command.argv == 1 or (#command.argv == 2 and (command.argv[2] == "-a" or command.argv[2]:find("^%w+$") ~= nil)) end
+ways.dmesg = function(command) return only_flags(command, set { "-T", "-H", "-k", "-x", "--level=", "--human", "--ctime" }) end
+ways.service = function(command) return #command.argv == 3 and command.argv[3] == "status" end
+ways.ulimit = function(command) return #command.argv == 2 and command.argv[2] == "-a" end
+ways.gunzip = function(command) return (command.argv[2] == "-c" or command.argv[2] == "-l" or command.argv[2] == "-t") and only_flags(command, set {}, 3) end
+ways.sar = function(command) return not has_letter(command, "o") end
+
 -- ---- developers' tools ----
 
 local git_calls = {
@@ -238,6 +247,8 @@ function ways.git(command)
     return #command.argv == 2 or (#command.argv == 3 and command.argv[3] == "-v") or (#command.argv == 4 and command.argv[3] == "get-url")
   elseif sub == "tag" then
     return #command.argv == 2 or command.argv[3] == "-l" or command.argv[3] == "--list"
+  elseif sub == "config" then -- not the whole list: it may hold credentials
+    return #command.argv == 4 and command.argv[3] == "--get" and command.argv[4]:find("^user%.%a+$") ~= nil
   elseif sub == "reflog" then
     return #command.argv == 2 or command.argv[3] == "show"
   end
@@ -252,7 +263,8 @@ end
 local listing = { ls = true, list = true, inspect = true }
 function ways.docker(command)
   return (#command.argv == 2 and command.argv[2] == "-v") or
-           calls(command, { ps = true, images = true, logs = true, version = true, info = true, stats = true, top = true, port = true, history = true, inspect = true, container = listing, network = listing, volume = listing, image = listing, system = { df = true, info = true } })
+           calls(command, { ps = true, images = true, logs = true, version = true, info = true, stats = true, top = true, port = true, history = true, inspect = true, container = listing, network = listing, volume = listing, image = listing, system = { df = true, info = true } }) or
+           (command.argv[2] == "compose" and command.argv[3] ~= nil and set.has(set { "ps", "logs", "images", "ls", "top", "version" }, command.argv[3]))
 end
 
 function ways.npm(command)
@@ -284,7 +296,7 @@ function ways.cargo(command)
 end
 
 function ways.terraform(command)
-  return calls(command, { version = true, providers = true, validate = true, show = true, graph = true, state = { list = true, show = true }, workspace = { list = true, show = true } })
+  return calls(command, { version = true, providers = true, output = true, validate = true, show = true, graph = true, state = { list = true, show = true }, workspace = { list = true, show = true } })
 end
 
 function ways.gh(command)
@@ -300,6 +312,21 @@ function ways.gh(command)
 end
 
 ways.node = function(command) return #command.argv == 2 and (command.argv[2] == "-v" or command.argv[2] == "--version") end
+
+-- These run what a project's own files say for most of their work; here only what they list.
+ways.yarn = function(command) return #command.argv == 2 and set.has(set { "list", "-v" }, command.argv[2]) end
+ways.pnpm = function(command) return calls(command, { ls = true, list = true, outdated = true, ["-v"] = true }) and not mentions(command, "--registry") end
+
+-- Compilers and builders: what they say of themselves.
+local function says_version(command)
+  return #command.argv == 2 and (command.argv[2] == "--version" or command.argv[2] == "--help")
+end
+for _, name in ipairs { "make", "gcc", "g++", "cc", "clang", "cmake", "ninja", "rustc", "ruby", "perl", "php", "bash", "mvn", "gradle", "javac", "dotnet", "swift", "zig" } do
+  ways[name] = says_version
+end
+function ways.openssl(command)
+  return command.argv[2] == "version" or (command.argv[2] == "x509" and mentions(command, "-noout") and only_flags(command, set { "-in", "-noout", "-text", "-dates", "-subject", "-issuer", "-enddate", "-fingerprint", "-serial" }, 3))
+end
 
 -- ---- clouds: lists and descriptions, of no secrets ----
 
