@@ -66,7 +66,7 @@ struct api_call {
     uint64_t begun_ns;
     const cJSON *rpc_id; /* of a JSON-RPC call */
     /* Takes the answer of a resource instead of the client: a JSON document, or from 400 on the detail of a problem. Set while
-     * an MCP tool asks a resource; NULL otherwise. */
+     * an MCP tool or AuthZEN asks a resource; NULL otherwise. */
     void (*captured)(struct api_call *call, int status, struct slice answer);
     void *user; /* of whoever set `captured` */
 };
@@ -112,6 +112,9 @@ void api_ledger_checkpoint(struct api_call *call);
 void api_ledger_tile(struct api_call *call);
 void api_ledger_proof(struct api_call *call);
 void api_ledger_consistency(struct api_call *call);
+void api_authzen_evaluation(struct api_call *call);
+void api_authzen_evaluations(struct api_call *call);
+void api_authzen_configuration(struct api_call *call);
 void api_health(struct api_call *call);
 void api_ready(struct api_call *call);
 void api_metrics_show(struct api_call *call);
