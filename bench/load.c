@@ -30,6 +30,7 @@ struct connection {
 
 struct load {
     int epoll, port, connections;
+    const char *path;
     double seconds, rate;
     char **requests;
     size_t *sizes;
@@ -91,15 +92,15 @@ static void read_requests(struct load *load, const char *path)
     if (!file)
         fail(path);
     while ((size = getline(&line, &capacity, file)) > 0) {
-        char *request = malloc((size_t)size + 256);
+        char *request = malloc((size_t)size + strlen(load->path) + 256);
         size_t body = (size_t)size - (line[size - 1] == '\n');
 
         load->requests = realloc(load->requests, (load->request_count + 1) * sizeof *load->requests);
         load->sizes = realloc(load->sizes, (load->request_count + 1) * sizeof *load->sizes);
         load->sizes[load->request_count] = (size_t)sprintf(request,
-                                                           "POST /v1/evaluate HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
+                                                           "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
                                                            "application/json\r\nContent-Length: %zu\r\n\r\n%.*s",
-                                                           body, (int)body, line);
+                                                           load->path, body, (int)body, line);
         load->requests[load->request_count++] = request;
     }
     free(line);
@@ -228,7 +229,7 @@ int main(int argc, char **argv)
     struct load load = {.connections = 64, .seconds = 5};
 
     if (argc < 3) {
-        fprintf(stderr, "usage: bench_load PORT FILE [CONNECTIONS [SECONDS [RATE]]]\n");
+        fprintf(stderr, "usage: bench_load PORT FILE [CONNECTIONS [SECONDS [RATE [PATH]]]]\n");
         return 2;
     }
     load.port = atoi(argv[1]);
@@ -240,6 +241,7 @@ int main(int argc, char **argv)
         load.rate = atof(argv[5]);
     if (load.connections < 1 || load.connections > CONNECTIONS_MAX)
         return 2;
+    load.path = argc > 6 ? argv[6] : "/v1/evaluate";
     read_requests(&load, argv[2]);
     open_connections(&load);
     run(&load);

@@ -22,22 +22,37 @@ static void hash_node(struct merkle_hasher *hasher, const struct digest *left, c
     hasher_run(hasher, 1, parts, 2, out);
 }
 
+enum status merkle_hasher_create(struct merkle_hasher *hasher, struct error *error)
+{
+    hasher->context = EVP_MD_CTX_new();
+    hasher->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    if (hasher->context && hasher->sha256)
+        return STATUS_OK;
+    merkle_hasher_destroy(hasher);
+    return error_set(error, STATUS_NO_MEMORY, "", "OpenSSL gives no SHA-256");
+}
+
+void merkle_hasher_destroy(struct merkle_hasher *hasher)
+{
+    EVP_MD_CTX_free(hasher->context);
+    EVP_MD_free(hasher->sha256);
+    *hasher = (struct merkle_hasher){0};
+}
+
+void merkle_hash_leaf(struct merkle_hasher *hasher, const struct slice *parts, size_t count, struct digest *out)
+{
+    hasher_run(hasher, 0, parts, count, out);
+}
+
 enum status merkle_create(struct merkle *merkle, struct error *error)
 {
     memset(merkle, 0, sizeof *merkle);
-    merkle->hasher.context = EVP_MD_CTX_new();
-    merkle->hasher.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-    if (merkle->hasher.context && merkle->hasher.sha256)
-        return STATUS_OK;
-    merkle_destroy(merkle);
-    return error_set(error, STATUS_NO_MEMORY, "", "OpenSSL gives no SHA-256");
+    return merkle_hasher_create(&merkle->hasher, error);
 }
 
 void merkle_destroy(struct merkle *merkle)
 {
-    EVP_MD_CTX_free(merkle->hasher.context);
-    EVP_MD_free(merkle->hasher.sha256);
-    merkle->hasher = (struct merkle_hasher){0};
+    merkle_hasher_destroy(&merkle->hasher);
 }
 
 /* Adds a perfect subtree of 2^bit leaves to a frontier that holds `size` leaves (a multiple of 2^bit). */
@@ -74,14 +89,19 @@ static void tile_add(struct merkle *merkle, unsigned level, struct digest hash, 
     }
 }
 
+void merkle_append_leaf(struct merkle *merkle, const struct digest *leaf, merkle_tile_f tile, void *context)
+{
+    frontier_add(merkle, merkle->size, 0, *leaf);
+    merkle->size++;
+    tile_add(merkle, 0, *leaf, tile, context);
+}
+
 void merkle_append(struct merkle *merkle, const struct slice *parts, size_t count, merkle_tile_f tile, void *context)
 {
     struct digest leaf;
 
-    hasher_run(&merkle->hasher, 0, parts, count, &leaf);
-    frontier_add(merkle, merkle->size, 0, leaf);
-    merkle->size++;
-    tile_add(merkle, 0, leaf, tile, context);
+    merkle_hash_leaf(&merkle->hasher, parts, count, &leaf);
+    merkle_append_leaf(merkle, &leaf, tile, context);
 }
 
 void merkle_root(struct merkle *merkle, struct digest *root)

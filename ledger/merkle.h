@@ -30,10 +30,17 @@ struct merkle {
 /* A full tile: level, number, 256 hashes. */
 typedef void (*merkle_tile_f)(void *context, unsigned level, uint64_t number, const struct digest *hashes);
 
+/* Hashing apart from a tree, for other threads. */
+enum status merkle_hasher_create(struct merkle_hasher *hasher, struct error *error) EDICT_MUST_USE;
+void merkle_hasher_destroy(struct merkle_hasher *hasher); /* accepts a zeroed one */
+void merkle_hash_leaf(struct merkle_hasher *hasher, const struct slice *parts, size_t count, struct digest *out);
+
 enum status merkle_create(struct merkle *merkle, struct error *error) EDICT_MUST_USE;
 void merkle_destroy(struct merkle *merkle); /* accepts a zeroed one */
 /* The record as its parts. */
 void merkle_append(struct merkle *merkle, const struct slice *parts, size_t count, merkle_tile_f tile, void *context);
+/* The same for a record that has been hashed. */
+void merkle_append_leaf(struct merkle *merkle, const struct digest *leaf, merkle_tile_f tile, void *context);
 void merkle_root(struct merkle *merkle, struct digest *root); /* of the empty tree: SHA-256 of nothing */
 /* Restores the tree of the first `size` entries of `store` from its full tiles and last records. */
 enum status merkle_load(struct merkle *merkle, struct store *store, uint64_t size, struct error *error) EDICT_MUST_USE;

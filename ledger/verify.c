@@ -1,23 +1,95 @@
+/*
+ * Records are read and hashed by several threads, a chunk each; the tree over the hashes is one thread's. A wave is a chunk for
+ * every thread.
+ */
 #include "ledger/verify.h"
 
+#include "ledger/ledger.h"
+#include "ledger/merkle.h"
 #include "ledger/sequencer.h"
 
+#include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-enum { VERIFY_PROGRESS_EVERY = 8192 };
+enum { VERIFY_CHUNK = 8192, VERIFY_THREADS_MAX = 64 };
+
+/* One thread's part of a wave. */
+struct chunk {
+    struct store *store;
+    uint64_t from, to;
+    struct digest *leaves; /* of VERIFY_CHUNK */
+    struct merkle_hasher hasher;
+    uint64_t bytes;
+    int64_t first_time_ms, last_time_ms;
+    struct error error;
+    enum status status;
+    pthread_t thread;
+    bool started;
+};
 
 struct verify {
     struct store *store;
     struct merkle *merkle;
     struct arena arena;
-    verify_progress_f progress;
-    void *context;
+    struct chunk *chunks;
+    unsigned chunk_count;
     uint64_t all;
     int64_t last_time_ms;
     struct verify_result *out;
     struct error *error;
-    enum status status;
+    enum status status; /* of the tiles */
 };
+
+/* ---- one chunk, in a thread ---- */
+
+static enum status check_entry(void *context, uint64_t index, struct slice record, struct error *error)
+{
+    struct chunk *chunk = context;
+    struct record_header header;
+    struct slice body;
+
+    if (record_split(record, &header, &body, error) != STATUS_OK)
+        return error_set(error, STATUS_CORRUPT, "", "entry %llu is not a valid record", (unsigned long long)index);
+    if (index == chunk->from)
+        chunk->first_time_ms = header.time_ms;
+    else if (header.time_ms < chunk->last_time_ms)
+        return error_set(error, STATUS_CORRUPT, "", "entry %llu is older than the one before it", (unsigned long long)index);
+    chunk->last_time_ms = header.time_ms;
+    chunk->bytes += record.size;
+    merkle_hash_leaf(&chunk->hasher, &record, 1, &chunk->leaves[index - chunk->from]);
+    return STATUS_OK;
+}
+
+static uint64_t present(const struct chunk *chunk)
+{
+    return chunk->to - chunk->from;
+}
+
+static enum status count_entry(void *context, uint64_t index, struct slice record, struct error *error)
+{
+    struct chunk *chunk = context;
+    enum status status = check_entry(chunk, index, record, error);
+
+    if (status == STATUS_OK)
+        chunk->to = index + 1;
+    return status;
+}
+
+static void *run_chunk(void *context)
+{
+    struct chunk *chunk = context;
+    uint64_t wanted = chunk->to;
+
+    chunk->bytes = 0;
+    chunk->to = chunk->from; /* counts up with what is there */
+    chunk->status = ledger_each(chunk->store, chunk->from, wanted, count_entry, chunk, &chunk->error);
+    if (chunk->status == STATUS_OK && chunk->to != wanted)
+        chunk->status = error_set(&chunk->error, STATUS_CORRUPT, "", "entry %llu is missing", (unsigned long long)chunk->to);
+    return NULL;
+}
+
+/* ---- the tree, in order ---- */
 
 static void check_tile(void *context, unsigned level, uint64_t number, const struct digest *hashes)
 {
@@ -35,71 +107,130 @@ static void check_tile(void *context, unsigned level, uint64_t number, const str
                                    (unsigned long long)number);
 }
 
-static enum status check_entry(void *context, uint64_t index, struct slice record, struct error *error)
+static enum status take_chunk(struct verify *verify, const struct chunk *chunk)
 {
-    struct verify *verify = context;
-    struct record_header header;
-    struct slice body;
-
-    if (record_split(record, &header, &body, error) != STATUS_OK)
-        return error_set(error, STATUS_CORRUPT, "", "entry %llu is not a valid record", (unsigned long long)index);
-    if (header.time_ms < verify->last_time_ms)
-        return error_set(error, STATUS_CORRUPT, "", "entry %llu is older than the one before it", (unsigned long long)index);
-    verify->last_time_ms = header.time_ms;
-    merkle_append(verify->merkle, &record, 1, check_tile, verify);
-    verify->out->entries++;
-    verify->out->bytes += record.size;
-    if (verify->progress && verify->out->entries % VERIFY_PROGRESS_EVERY == 0)
-        verify->progress(verify->context, verify->out->entries, verify->all);
+    if (chunk->status != STATUS_OK) {
+        *verify->error = chunk->error;
+        return chunk->status;
+    }
+    if (chunk->first_time_ms < verify->last_time_ms)
+        return error_set(verify->error, STATUS_CORRUPT, "", "entry %llu is older than the one before it",
+                         (unsigned long long)chunk->from);
+    verify->last_time_ms = chunk->last_time_ms;
+    for (uint64_t i = 0; i < present(chunk) && verify->status == STATUS_OK; i++)
+        merkle_append_leaf(verify->merkle, &chunk->leaves[i], check_tile, verify);
+    verify->out->entries += present(chunk);
+    verify->out->bytes += chunk->bytes;
     return verify->status;
 }
 
-static enum status check_head(struct verify *verify, const struct digest *root)
+/* Chunks from `from` on, side by side, then into the tree. */
+static enum status run_wave(struct verify *verify, uint64_t from)
 {
-    if (verify->out->entries != verify->all)
-        return error_set(verify->error, STATUS_CORRUPT, "", "the ledger has %llu entries, and its head says %llu",
-                         (unsigned long long)verify->out->entries, (unsigned long long)verify->all);
-    merkle_root(verify->merkle, &verify->out->root);
-    if (!digest_equal(&verify->out->root, root))
-        return error_set(verify->error, STATUS_CORRUPT, "",
-                         "the entries do not have the recorded root hash: one of them was changed");
-    return STATUS_OK;
+    unsigned used = 0;
+    enum status status = STATUS_OK;
+
+    for (; used < verify->chunk_count && from < verify->all; used++) {
+        struct chunk *chunk = &verify->chunks[used];
+
+        chunk->from = from;
+        chunk->to = from + VERIFY_CHUNK < verify->all ? from + VERIFY_CHUNK : verify->all;
+        from = chunk->to;
+        chunk->started = pthread_create(&chunk->thread, NULL, run_chunk, chunk) == 0;
+        if (!chunk->started)
+            run_chunk(chunk);
+    }
+    for (unsigned i = 0; i < used; i++) {
+        if (verify->chunks[i].started)
+            pthread_join(verify->chunks[i].thread, NULL);
+        if (status == STATUS_OK)
+            status = take_chunk(verify, &verify->chunks[i]);
+    }
+    return status;
 }
 
-static enum status verify_entries(struct verify *verify, struct error *error)
+static enum status refuse_entry(void *context, uint64_t index, struct slice record, struct error *error)
+{
+    const struct verify *verify = context;
+
+    (void)record;
+    return error_set(error, STATUS_CORRUPT, "", "there is an entry %llu, and the ledger's head says %llu entries",
+                     (unsigned long long)index, (unsigned long long)verify->all);
+}
+
+static enum status verify_entries(struct verify *verify, verify_progress_f progress, void *context)
 {
     struct slice row;
     struct digest root;
     int64_t time_ms;
-    enum status status = store_get(verify->store, STORE_META, sequencer_head_key, &verify->arena, &row, error);
+    enum status status = store_get(verify->store, STORE_META, sequencer_head_key, &verify->arena, &row, verify->error);
 
     if (status != STATUS_OK || !sequencer_read_head(row, &verify->all, &root, &time_ms))
-        return error_set(error, STATUS_CORRUPT, "", "the ledger has no readable head row");
-    status = ledger_each(verify->store, 0, UINT64_MAX, check_entry, verify, error);
+        return error_set(verify->error, STATUS_CORRUPT, "", "the ledger has no readable head row");
+    while (status == STATUS_OK && verify->out->entries < verify->all) {
+        status = run_wave(verify, verify->out->entries);
+        if (progress)
+            progress(context, verify->out->entries, verify->all);
+    }
     if (status == STATUS_OK)
-        status = check_head(verify, &root);
-    if (status == STATUS_OK && verify->progress)
-        verify->progress(verify->context, verify->out->entries, verify->all);
+        status = ledger_each(verify->store, verify->all, UINT64_MAX, refuse_entry, verify, verify->error);
+    if (status != STATUS_OK)
+        return status;
+    merkle_root(verify->merkle, &verify->out->root);
+    if (digest_equal(&verify->out->root, &root))
+        return STATUS_OK;
+    return error_set(verify->error, STATUS_CORRUPT, "",
+                     "the entries do not have the recorded root hash: one of them was changed");
+}
+
+/* ---- what it needs ---- */
+
+static enum status create(struct verify *verify)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    enum status status;
+
+    verify->chunk_count = cores < 1 ? 1 : cores > VERIFY_THREADS_MAX ? VERIFY_THREADS_MAX : (unsigned)cores;
+    verify->merkle = calloc(1, sizeof *verify->merkle);
+    verify->chunks = calloc(verify->chunk_count, sizeof *verify->chunks);
+    if (!verify->merkle || !verify->chunks)
+        return error_set(verify->error, STATUS_NO_MEMORY, "", "out of memory");
+    status = merkle_create(verify->merkle, verify->error);
+    for (unsigned i = 0; i < verify->chunk_count && status == STATUS_OK; i++) {
+        struct chunk *chunk = &verify->chunks[i];
+
+        chunk->store = verify->store;
+        chunk->leaves = malloc(VERIFY_CHUNK * sizeof *chunk->leaves);
+        status = chunk->leaves ? merkle_hasher_create(&chunk->hasher, verify->error)
+                               : error_set(verify->error, STATUS_NO_MEMORY, "", "out of memory");
+    }
     return status;
+}
+
+static void destroy(struct verify *verify)
+{
+    for (unsigned i = 0; verify->chunks && i < verify->chunk_count; i++) {
+        merkle_hasher_destroy(&verify->chunks[i].hasher);
+        free(verify->chunks[i].leaves);
+    }
+    if (verify->merkle)
+        merkle_destroy(verify->merkle);
+    free(verify->merkle);
+    free(verify->chunks);
 }
 
 enum status ledger_verify(struct store *store, verify_progress_f progress, void *context, struct verify_result *out,
                           struct error *error)
 {
-    struct verify verify = {.store = store, .progress = progress, .context = context, .out = out, .error = error};
+    struct verify verify = {.store = store, .out = out, .error = error};
     enum status status;
 
     *out = (struct verify_result){0};
-    verify.merkle = malloc(sizeof *verify.merkle);
-    if (!verify.merkle)
-        return error_set(error, STATUS_NO_MEMORY, "", "out of memory");
     arena_create(&verify.arena, 16384, 1 << 20);
-    status = merkle_create(verify.merkle, error);
-    if (status == STATUS_OK) {
-        status = verify_entries(&verify, error);
-        merkle_destroy(verify.merkle);
-    }
+    status = create(&verify);
+    if (status == STATUS_OK)
+        status = verify_entries(&verify, progress, context);
+    destroy(&verify);
     arena_destroy(&verify.arena);
-    free(verify.merkle);
     return status;
 }
