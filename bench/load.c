@@ -97,10 +97,11 @@ static void read_requests(struct load *load, const char *path)
 
         load->requests = realloc(load->requests, (load->request_count + 1) * sizeof *load->requests);
         load->sizes = realloc(load->sizes, (load->request_count + 1) * sizeof *load->sizes);
-        load->sizes[load->request_count] = (size_t)sprintf(request,
-                                                           "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
-                                                           "application/json\r\nContent-Length: %zu\r\n\r\n%.*s",
-                                                           load->path, body, (int)body, line);
+        load->sizes[load->request_count] = (size_t)sprintf(
+            request,
+            "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json, text/event-stream\r\nContent-Type: "
+            "application/json\r\nContent-Length: %zu\r\n\r\n%.*s",
+            load->path, body, (int)body, line);
         load->requests[load->request_count++] = request;
     }
     free(line);
@@ -121,8 +122,11 @@ static void send_one(struct load *load, struct connection *connection, uint64_t 
 static size_t answer_size(const struct connection *connection)
 {
     const char *end = memmem(connection->in, connection->have, "\r\n\r\n", 4);
-    const char *length = end ? memmem(connection->in, (size_t)(end - connection->in), "Content-Length: ", 16) : NULL;
+    size_t head = end ? (size_t)(end - connection->in) : 0;
+    const char *length = memmem(connection->in, head, "Content-Length: ", 16);
 
+    if (!length)
+        length = memmem(connection->in, head, "content-length: ", 16);
     return length ? (size_t)(end + 4 - connection->in) + strtoul(length + 16, NULL, 10) : 0;
 }
 
