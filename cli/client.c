@@ -143,12 +143,13 @@ static enum status send_all(int fd, struct slice bytes, struct error *error)
 }
 
 static void write_request(struct buf *out, const struct client *client, const char *method, struct slice target,
-                          struct slice body)
+                          struct slice body, bool watched)
 {
     buf_add_str(out, method);
     buf_add_char(out, ' ');
     buf_add_slice(out, target);
-    buf_add_str(out, " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAccept: application/json\r\n");
+    buf_add_str(out, " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAccept: ");
+    buf_add_str(out, watched ? "application/json, text/event-stream\r\n" : "application/json\r\n");
     if (client->token[0])
         buf_printf(out, "Authorization: Bearer %s\r\n", client->token);
     buf_add_slice(out, client->headers);
@@ -161,15 +162,19 @@ static void write_request(struct buf *out, const struct client *client, const ch
 }
 
 struct exchange {
-    struct buf body, type;
-    bool in_type, done;
+    struct buf body, type, session;
+    struct buf *header; /* where the value of the header that is being read goes; NULL: nowhere */
+    const struct client_watch *watch;
+    bool done, streams;
 };
 
 static int on_header_field(llhttp_t *parser, const char *at, size_t size)
 {
     struct exchange *exchange = parser->data;
 
-    exchange->in_type = size == 12 && strncasecmp(at, "content-type", 12) == 0;
+    exchange->header = size == 12 && strncasecmp(at, "content-type", 12) == 0     ? &exchange->type
+                       : size == 14 && strncasecmp(at, "mcp-session-id", 14) == 0 ? &exchange->session
+                                                                                  : NULL;
     return 0;
 }
 
@@ -177,8 +182,16 @@ static int on_header_value(llhttp_t *parser, const char *at, size_t size)
 {
     struct exchange *exchange = parser->data;
 
-    if (exchange->in_type)
-        buf_add(&exchange->type, at, size);
+    if (exchange->header)
+        buf_add(exchange->header, at, size);
+    return 0;
+}
+
+static int on_headers_complete(llhttp_t *parser)
+{
+    struct exchange *exchange = parser->data;
+
+    exchange->streams = exchange->watch && slice_starts_with(buf_slice(&exchange->type), SLICE("text/event-stream"));
     return 0;
 }
 
@@ -186,6 +199,8 @@ static int on_body(llhttp_t *parser, const char *at, size_t size)
 {
     struct exchange *exchange = parser->data;
 
+    if (exchange->streams)
+        return exchange->watch->event_bytes(exchange->watch->context, slice_from(at, size)) ? 0 : HPE_USER;
     buf_add(&exchange->body, at, size);
     return exchange->body.failed || exchange->body.size > CLIENT_ANSWER_MAX ? HPE_USER : 0;
 }
@@ -215,37 +230,69 @@ static enum status receive(int fd, llhttp_t *parser, struct exchange *exchange, 
     return STATUS_OK;
 }
 
-enum status client_call(const struct client *client, struct arena *arena, const char *method, struct slice target,
-                        struct slice body, struct client_answer *answer, struct error *error)
+static void exchange_create(struct exchange *exchange, struct arena *arena, const struct client_watch *watch)
+{
+    *exchange = (struct exchange){.watch = watch};
+    buf_create(&exchange->body, arena);
+    buf_create(&exchange->type, arena);
+    buf_create(&exchange->session, arena);
+}
+
+static void parser_create(llhttp_t *parser, llhttp_settings_t *settings, struct exchange *exchange)
+{
+    llhttp_settings_init(settings);
+    settings->on_header_field = on_header_field;
+    settings->on_header_value = on_header_value;
+    settings->on_headers_complete = on_headers_complete;
+    settings->on_body = on_body;
+    settings->on_message_complete = on_complete;
+    llhttp_init(parser, HTTP_RESPONSE, settings);
+    parser->data = exchange;
+}
+
+static void client_close(int fd, const struct client_watch *watch)
+{
+    if (fd < 0)
+        return;
+    if (watch)
+        watch->closing(watch->context);
+    close(fd);
+}
+
+enum status client_call_watched(const struct client *client, struct arena *arena, const char *method, struct slice target,
+                                struct slice body, const struct client_watch *watch, struct client_answer *answer,
+                                struct error *error)
 {
     llhttp_settings_t settings;
     llhttp_t parser;
-    struct exchange exchange = {0};
+    struct exchange exchange;
     struct buf request;
     int fd = -1;
     enum status status;
 
     buf_create(&request, arena);
-    buf_create(&exchange.body, arena);
-    buf_create(&exchange.type, arena);
-    write_request(&request, client, method, target, body);
-    llhttp_settings_init(&settings);
-    settings.on_header_field = on_header_field;
-    settings.on_header_value = on_header_value;
-    settings.on_body = on_body;
-    settings.on_message_complete = on_complete;
-    llhttp_init(&parser, HTTP_RESPONSE, &settings);
-    parser.data = &exchange;
+    write_request(&request, client, method, target, body, watch != NULL);
+    exchange_create(&exchange, arena, watch);
+    parser_create(&parser, &settings, &exchange);
     status = request.failed ? error_set(error, STATUS_NO_MEMORY, "", "out of memory") : client_connect(client, &fd, error);
+    if (status == STATUS_OK && watch)
+        watch->connected(watch->context, fd);
     if (status == STATUS_OK)
         status = send_all(fd, buf_slice(&request), error);
     if (status == STATUS_OK)
         status = receive(fd, &parser, &exchange, error);
-    if (fd >= 0)
-        close(fd);
-    *answer = (struct client_answer){
-        .status = parser.status_code, .body = buf_slice(&exchange.body), .content_type = buf_slice(&exchange.type)};
+    client_close(fd, watch);
+    *answer = (struct client_answer){.status = parser.status_code,
+                                     .body = buf_slice(&exchange.body),
+                                     .content_type = buf_slice(&exchange.type),
+                                     .session = buf_slice(&exchange.session)};
     return status;
+}
+
+enum status client_call(const struct client *client, struct arena *arena, const char *method, struct slice target,
+                        struct slice body, struct client_answer *answer, struct error *error)
+{
+    return client_call_watched(client, arena, method, target, body, NULL, answer, error);
 }
 
 struct slice client_escape(struct arena *arena, struct slice text)

@@ -21,6 +21,17 @@ struct client_answer {
     int status;
     struct slice body; /* in the arena */
     struct slice content_type;
+    struct slice session; /* the header Mcp-Session-Id */
+};
+
+/* Looks on while an answer comes. */
+struct client_watch {
+    /* There is a connection: another thread may shut it down from now on until `closing`. */
+    void (*connected)(void *context, int fd);
+    void (*closing)(void *context);
+    /* A piece of a text/event-stream, which is not kept in the answer's body. False ends the call with STATUS_IO. */
+    bool (*event_bytes)(void *context, struct slice bytes);
+    void *context;
 };
 
 /*
@@ -35,6 +46,10 @@ enum status client_create_plain(struct client *client, const char *server, const
  * conversation broke. */
 enum status client_call(const struct client *client, struct arena *arena, const char *method, struct slice target,
                         struct slice body, struct client_answer *answer, struct error *error) EDICT_MUST_USE;
+/* The same, watched; such a call also accepts an event stream as its answer. */
+enum status client_call_watched(const struct client *client, struct arena *arena, const char *method, struct slice target,
+                                struct slice body, const struct client_watch *watch, struct client_answer *answer,
+                                struct error *error) EDICT_MUST_USE;
 /* Percent-encodes into the arena what is no unreserved character. */
 struct slice client_escape(struct arena *arena, struct slice text);
 

@@ -1,197 +1,210 @@
 /*
- * edict mcp: MCP over standard input and output (one JSON-RPC message a line), for clients that start a command. Each message
- * goes to the server's /mcp by a thread of its own, so that a call that waits for a human holds up no other. Speaks as one
+ * edict mcp: MCP over standard input and output (one JSON-RPC message a line), for clients that start a command. Speaks as one
  * agent, or with the token of a file that was named; it never looks for the admin token.
  */
 #include "cli/command.h"
-#include "ledger/base64.h"
+#include "cli/mcp_bridge.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <sys/socket.h>
 
-#define MCP_META "io.modelcontextprotocol/"
+static const struct json_limits line_limits = {.bytes = BRIDGE_MESSAGE_MAX, .depth = 64, .members = 65536};
 
-enum { MESSAGE_MAX = 1024 * 1024, CALLS_MAX = 64, HEADER_VALUE_MAX = 2048 };
+/* ---- calls in work ---- */
 
-struct bridge {
-    struct client client;
-    char target[512];
-    pthread_mutex_t mutex; /* guards standard output and `calls` */
-    pthread_cond_t idle;
-    unsigned calls;
-};
-
-struct message {
-    struct bridge *bridge;
-    struct slice line; /* malloc'ed */
-};
-
-/* ---- headers that the HTTP door asks for ---- */
-
-static bool is_plain(struct slice text)
+static void call_delete(struct bridge_call *call)
 {
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] <= ' ' || text.data[i] > '~')
-            return false;
-    }
-    return text.size > 0 && !slice_starts_with(text, SLICE("=?"));
+    arena_destroy(&call->arena);
+    free(call);
 }
 
-/* Text that a header cannot hold goes as base64. */
-static void add_header(struct buf *out, const char *name, struct slice value)
+static struct bridge_call *call_new(struct bridge *bridge)
 {
-    if (value.size == 0 || value.size > HEADER_VALUE_MAX)
-        return;
-    buf_add_str(out, name);
-    if (is_plain(value)) {
-        buf_add_slice(out, value);
-    } else {
-        buf_add_str(out, "=?base64?");
-        base64_write(out, value.data, value.size);
-        buf_add_str(out, "?=");
-    }
-    buf_add_str(out, "\r\n");
+    struct bridge_call *call = calloc(1, sizeof *call);
+
+    if (!call)
+        return NULL;
+    call->bridge = bridge;
+    call->fd = -1;
+    arena_create(&call->arena, 16384, (size_t)CLIENT_ANSWER_MAX * 4);
+    return call;
 }
 
-static struct slice headers_of(struct arena *arena, const cJSON *message)
+static void call_begun(struct bridge_call *call)
 {
-    const cJSON *params = json_get(message, "params");
-    struct slice method = json_get_text(message, "method");
-    struct slice version = json_get_text(json_get(params, "_meta"), MCP_META "protocolVersion");
-    struct buf out;
+    struct bridge *bridge = call->bridge;
 
-    buf_create(&out, arena);
-    if (version.size > 0) {
-        add_header(&out, "MCP-Protocol-Version: ", version);
-        add_header(&out, "Mcp-Method: ", method);
-        add_header(&out, "Mcp-Name: ",
-                   slice_equal(method, SLICE("resources/read")) ? json_get_text(params, "uri") : json_get_text(params, "name"));
-    }
-    return buf_slice(&out);
-}
-
-/* ---- one message ---- */
-
-static void put_line(struct bridge *bridge, struct slice line)
-{
     pthread_mutex_lock(&bridge->mutex);
-    fwrite(line.data, 1, line.size, stdout);
-    fputc('\n', stdout);
-    (void)fflush(stdout);
+    while (bridge->count >= BRIDGE_CALLS_MAX && !call->endless)
+        pthread_cond_wait(&bridge->changed, &bridge->mutex);
+    bridge->count++;
+    call->next = bridge->calls;
+    bridge->calls = call;
     pthread_mutex_unlock(&bridge->mutex);
 }
 
-/* What could not be asked is answered all the same, where it wants an answer. */
-static void put_error(struct bridge *bridge, struct arena *arena, const cJSON *id, int code, struct slice text)
+static void call_ended(struct bridge_call *call)
 {
-    struct buf out;
-    struct json_writer w = {.out = &out};
+    struct bridge *bridge = call->bridge;
 
-    buf_create(&out, arena);
-    json_begin_object(&w);
-    json_key(&w, "jsonrpc");
-    json_string(&w, SLICE("2.0"));
-    json_key(&w, "id");
-    json_value(&w, arena, id);
-    json_key(&w, "error");
-    json_begin_object(&w);
-    json_key(&w, "code");
-    json_i64(&w, code);
-    json_key(&w, "message");
-    json_string(&w, text);
-    json_end_object(&w);
-    json_end_object(&w);
-    if (!out.failed)
-        put_line(bridge, buf_slice(&out));
-}
-
-/* A problem document, or what came instead. */
-static struct slice problem_text(struct arena *arena, struct slice body)
-{
-    cJSON *problem = NULL;
-    struct error error;
-
-    if (json_parse(arena, body, &json_limits_default, &problem, &error) == STATUS_OK &&
-        json_get_text(problem, "detail").size > 0)
-        return json_get_text(problem, "detail");
-    return SLICE("edictd gave no answer that could be read");
-}
-
-static bool is_jsonrpc(struct slice body)
-{
-    return slice_starts_with(body, SLICE("{\"jsonrpc\""));
-}
-
-static void forward(struct bridge *bridge, struct arena *arena, struct slice line)
-{
-    const struct json_limits limits = {.bytes = MESSAGE_MAX, .depth = 64, .members = 65536};
-    struct client client = bridge->client;
-    struct client_answer answer = {0};
-    struct error error = {0};
-    cJSON *message = NULL;
-    const cJSON *id;
-
-    if (json_parse(arena, line, &limits, &message, &error) != STATUS_OK) {
-        put_error(bridge, arena, NULL, -32700, slice_from_str(error.message));
-        return;
-    }
-    id = json_get(message, "id");
-    client.headers = headers_of(arena, message);
-    if (client_call(&client, arena, "POST", slice_from_str(bridge->target), line, &answer, &error) != STATUS_OK) {
-        if (id)
-            put_error(bridge, arena, id, -32603, arena_printf(arena, "%s: %s", error.where, error.message));
-    } else if (is_jsonrpc(answer.body)) {
-        put_line(bridge, answer.body);
-    } else if (answer.status != 202 && id) {
-        put_error(bridge, arena, id, -32603, problem_text(arena, answer.body));
-    }
-}
-
-static void *run_message(void *context)
-{
-    struct message *message = context;
-    struct bridge *bridge = message->bridge;
-    struct arena arena;
-
-    arena_create(&arena, 65536, (size_t)CLIENT_ANSWER_MAX * 4);
-    forward(bridge, &arena, message->line);
-    arena_destroy(&arena);
-    free((void *)(uintptr_t)message->line.data);
-    free(message);
     pthread_mutex_lock(&bridge->mutex);
-    bridge->calls--;
-    pthread_cond_signal(&bridge->idle);
+    for (struct bridge_call **at = &bridge->calls; *at; at = &(*at)->next) {
+        if (*at == call) {
+            *at = call->next;
+            break;
+        }
+    }
+    bridge->count--;
+    pthread_cond_broadcast(&bridge->changed);
     pthread_mutex_unlock(&bridge->mutex);
-    return NULL;
+    call_delete(call);
 }
 
-/* Owns the line. */
-static bool start(struct bridge *bridge, char *line, size_t size)
+/* Under the mutex. */
+static void call_cut(struct bridge_call *call)
 {
-    struct message *message = malloc(sizeof *message);
+    call->cancelled = true;
+    if (call->fd >= 0)
+        shutdown(call->fd, SHUT_RDWR);
+}
+
+static bool start_thread(struct bridge_call *call, void *(*run)(void *call))
+{
     pthread_attr_t detached;
     pthread_t thread;
     bool ok;
 
-    pthread_mutex_lock(&bridge->mutex);
-    while (bridge->calls >= CALLS_MAX)
-        pthread_cond_wait(&bridge->idle, &bridge->mutex);
-    bridge->calls++;
-    pthread_mutex_unlock(&bridge->mutex);
+    call_begun(call);
     pthread_attr_init(&detached);
     pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-    if (message)
-        *message = (struct message){.bridge = bridge, .line = slice_from(line, size)};
-    ok = message && pthread_create(&thread, &detached, run_message, message) == 0;
+    ok = pthread_create(&thread, &detached, run, call) == 0;
     pthread_attr_destroy(&detached);
-    if (!ok) {
-        free(message);
-        free(line);
-        fprintf(stderr, "edict: mcp: out of threads or memory\n");
-    }
+    if (!ok)
+        call_ended(call);
     return ok;
+}
+
+/* ---- the stream of the server's own messages ---- */
+
+static void *run_listening(void *context)
+{
+    struct bridge_call *call = context;
+
+    bridge_listen(call);
+    call_ended(call);
+    return NULL;
+}
+
+/* Once the older era's handshake is over. */
+static void start_listening(struct bridge *bridge)
+{
+    struct bridge_call *call = call_new(bridge);
+
+    if (!call)
+        return;
+    call->endless = true;
+    (void)start_thread(call, run_listening); /* without it only notifications are missed */
+}
+
+/* ---- one line ---- */
+
+static void *run_message(void *context)
+{
+    struct bridge_call *call = context;
+    bool handshake_ends = !call->modern && slice_equal(bridge_method(call), SLICE("notifications/initialized"));
+
+    bridge_forward(call);
+    if (handshake_ends)
+        start_listening(call->bridge);
+    call_ended(call);
+    return NULL;
+}
+
+static void read_message(struct bridge_call *call, struct slice line)
+{
+    cJSON *message = NULL;
+    struct error error;
+    struct buf id;
+    const cJSON *meta;
+
+    call->line = arena_copy(&call->arena, line);
+    if (json_parse(&call->arena, call->line, &line_limits, &message, &error) != STATUS_OK) {
+        call->fault = arena_copy(&call->arena, slice_from_str(error.message));
+        return;
+    }
+    call->message = message;
+    meta = json_get(json_get(message, "params"), "_meta");
+    call->modern = json_get(meta, "io.modelcontextprotocol/protocolVersion") != NULL;
+    call->endless = slice_equal(bridge_method(call), SLICE("subscriptions/listen"));
+    if (!json_get(message, "id") || !json_get(message, "method"))
+        return;
+    buf_create(&id, &call->arena);
+    json_write(&id, json_get(message, "id"));
+    call->id = id.failed ? (struct slice){0} : buf_slice(&id);
+}
+
+/* Over HTTP the newest era cancels by closing the exchange; in the older one that says nothing, so the server is told, too. */
+static void cancel(struct bridge_call *notification)
+{
+    struct bridge *bridge = notification->bridge;
+    struct buf id;
+
+    buf_create(&id, &notification->arena);
+    json_write(&id, json_get(json_get(notification->message, "params"), "requestId"));
+    pthread_mutex_lock(&bridge->mutex);
+    for (struct bridge_call *call = bridge->calls; call; call = call->next) {
+        if (call->id.size > 0 && !id.failed && slice_equal(call->id, buf_slice(&id))) {
+            notification->modern = call->modern;
+            if (call->modern || bridge->session[0] == '\0')
+                call_cut(call);
+            else
+                call->cancelled = true;
+        }
+    }
+    pthread_mutex_unlock(&bridge->mutex);
+}
+
+static bool take_line(struct bridge *bridge, struct slice line)
+{
+    struct bridge_call *call = call_new(bridge);
+    bool ok = call != NULL;
+
+    if (ok) {
+        read_message(call, line);
+        if (slice_equal(bridge_method(call), SLICE("notifications/cancelled"))) {
+            cancel(call);
+            if (call->modern) {
+                call_delete(call);
+                return true;
+            }
+        }
+        ok = start_thread(call, run_message);
+    }
+    if (!ok)
+        fprintf(stderr, "edict: mcp: out of threads or memory\n");
+    return ok;
+}
+
+/* Input has ended: what waits for nothing but more of it is cut, what was asked is answered. */
+static void finish(struct bridge *bridge)
+{
+    struct arena arena;
+
+    pthread_mutex_lock(&bridge->mutex);
+    bridge->ending = true;
+    while (bridge->count > 0) {
+        for (struct bridge_call *call = bridge->calls; call; call = call->next) {
+            if (call->endless)
+                call_cut(call);
+        }
+        pthread_cond_wait(&bridge->changed, &bridge->mutex);
+    }
+    pthread_mutex_unlock(&bridge->mutex);
+    arena_create(&arena, 4096, 1024 * 1024);
+    bridge_end_session(bridge, &arena);
+    arena_destroy(&arena);
+    buf_destroy(&bridge->initialize);
 }
 
 static int serve(struct bridge *bridge)
@@ -204,17 +217,12 @@ static int serve(struct bridge *bridge)
     while (ok && (size = getline(&line, &room, stdin)) >= 0) {
         while (size > 0 && (line[size - 1] == '\n' || line[size - 1] == '\r'))
             size--;
-        if (size == 0)
-            continue;
-        ok = start(bridge, line, (size_t)size);
-        line = NULL;
-        room = 0;
+        if (size > 0)
+            ok = take_line(bridge, slice_from(line, (size_t)size));
     }
     free(line);
-    pthread_mutex_lock(&bridge->mutex);
-    while (ok && bridge->calls > 0)
-        pthread_cond_wait(&bridge->idle, &bridge->mutex);
-    pthread_mutex_unlock(&bridge->mutex);
+    if (ok)
+        finish(bridge);
     return ok ? COMMAND_OK : COMMAND_FAILED;
 }
 
@@ -228,7 +236,11 @@ static bool take_token(struct command *command, struct bridge *bridge, const cha
         return false;
     while (text.size > 0 && (text.data[text.size - 1] == '\n' || text.data[text.size - 1] == ' '))
         text.size--;
-    if (!is_plain(text)) {
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] <= ' ' || text.data[i] > '~')
+            text.size = 0;
+    }
+    if (text.size == 0) {
         fprintf(stderr, "edict: %s: holds no token\n", path);
         return false;
     }
@@ -239,7 +251,7 @@ static bool take_token(struct command *command, struct bridge *bridge, const cha
 int command_mcp(struct command *command)
 {
     const char *agent = args_get(command->args, "agent"), *token = args_get(command->args, "token-file");
-    struct bridge bridge = {.mutex = PTHREAD_MUTEX_INITIALIZER, .idle = PTHREAD_COND_INITIALIZER};
+    struct bridge bridge = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
     struct error error = {0};
     struct slice escaped;
 
