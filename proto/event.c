@@ -105,6 +105,31 @@ static void write_created(struct json_writer *w, const struct event *event)
     put_text(w, "store_id", event->created.store_id);
 }
 
+static void write_handover(struct json_writer *w, const struct event *event)
+{
+    const struct event_handover *handover = &event->handover;
+
+    put_text(w, "by", event->by);
+    put_text(w, "new_key", handover->new_key);
+    put_text(w, "old_key", handover->old_key);
+    put_optional(w, "reason", handover->reason);
+    if (event->type == RECORD_LEDGER_RESTORED) {
+        put_text(w, "root", handover->root);
+        put_i64(w, "size", handover->size);
+    } else {
+        put_i64(w, "until_ms", handover->until_ms);
+    }
+}
+
+static void write_archived(struct json_writer *w, const struct event *event)
+{
+    put_text(w, "by", event->by);
+    put_i64(w, "from", event->archived.from);
+    put_text(w, "manifest", event->archived.manifest);
+    put_text(w, "root", event->archived.root);
+    put_i64(w, "to", event->archived.to);
+}
+
 void event_write_body(struct buf *out, struct arena *scratch, const struct event *event)
 {
     struct json_writer w = {.out = out};
@@ -135,6 +160,13 @@ void event_write_body(struct buf *out, struct arena *scratch, const struct event
         break;
     case RECORD_STORE_CREATED:
         write_created(&w, event);
+        break;
+    case RECORD_LEDGER_RESTORED:
+    case RECORD_LEDGER_KEY_ROTATED:
+        write_handover(&w, event);
+        break;
+    case RECORD_LEDGER_ARCHIVED:
+        write_archived(&w, event);
         break;
     case RECORD_DECISION:
     case RECORD_TYPE_COUNT:
@@ -205,6 +237,27 @@ static bool read_resolved(const cJSON *json, struct event_resolved *out)
            (json_get_i64(json, "uses", &out->uses) && json_get_i64(json, "valid_for_s", &out->valid_for_s));
 }
 
+static bool read_handover(const cJSON *json, enum record_type type, struct event_handover *out)
+{
+    out->old_key = json_get_text(json, "old_key");
+    out->new_key = json_get_text(json, "new_key");
+    out->reason = json_get_text(json, "reason");
+    out->root = json_get_text(json, "root");
+    if (out->old_key.size == 0 || out->new_key.size == 0)
+        return false;
+    if (type == RECORD_LEDGER_RESTORED)
+        return json_get_i64(json, "size", &out->size) && out->root.size > 0;
+    return json_get_i64(json, "until_ms", &out->until_ms);
+}
+
+static bool read_archived(const cJSON *json, struct event_archived *out)
+{
+    out->root = json_get_text(json, "root");
+    out->manifest = json_get_text(json, "manifest");
+    return json_get_i64(json, "from", &out->from) && json_get_i64(json, "to", &out->to) && out->root.size > 0 &&
+           out->manifest.size > 0;
+}
+
 static bool read_members(const cJSON *json, struct event *out)
 {
     switch (out->type) {
@@ -232,6 +285,11 @@ static bool read_members(const cJSON *json, struct event *out)
     case RECORD_STORE_CREATED:
         out->created.store_id = json_get_text(json, "store_id");
         return json_get_i64(json, "format", &out->created.format);
+    case RECORD_LEDGER_RESTORED:
+    case RECORD_LEDGER_KEY_ROTATED:
+        return read_handover(json, out->type, &out->handover);
+    case RECORD_LEDGER_ARCHIVED:
+        return read_archived(json, &out->archived);
     default:
         return false;
     }

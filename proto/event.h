@@ -46,6 +46,20 @@ struct event_expired {
 struct event_policy {
     struct slice revision, previous, summary;
 };
+/* Who signed the log's checkpoints before, and who does from here on: verifier keys (C2SP signed-note). */
+struct event_handover {
+    struct slice old_key, new_key;
+    struct slice reason;
+    /* Restored: the tree that the log goes on from. */
+    int64_t size;
+    struct slice root; /* hex */
+    /* Rotated: until then both keys sign. */
+    int64_t until_ms;
+};
+struct event_archived {
+    int64_t from, to;            /* entries [from, to) are in the archive; nothing below `to` is in the store any more */
+    struct slice root, manifest; /* hex: of the tree of `to` entries, of the archive's manifest file */
+};
 struct event_created {
     struct slice store_id; /* random hex */
     int64_t format;
@@ -63,6 +77,8 @@ struct event {
         struct event_expired expired;
         struct event_policy policy;
         struct event_created created;
+        struct event_handover handover; /* RESTORED, KEY_ROTATED */
+        struct event_archived archived;
     };
 };
 

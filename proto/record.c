@@ -4,8 +4,9 @@
 #include <stdio.h>
 
 static const char *const record_names[RECORD_TYPE_COUNT] = {
-    "decision",           "decision.outcome",    "agent.set",        "agent.usage",   "budget.raised", "escalation.resolved",
-    "escalation.expired", "reservation.expired", "policy.activated", "store.created",
+    "decision",           "decision.outcome",    "agent.set",        "agent.usage",   "budget.raised",   "escalation.resolved",
+    "escalation.expired", "reservation.expired", "policy.activated", "store.created", "ledger.restored", "ledger.key.rotated",
+    "ledger.archived",
 };
 
 const char *record_type_name(enum record_type type)

@@ -34,6 +34,9 @@ enum record_type {
     RECORD_RESERVATION_EXPIRED, /* never reported: charged in full */
     RECORD_POLICY_ACTIVATED,    /* a bundle became active */
     RECORD_STORE_CREATED,       /* entry 0 */
+    RECORD_LEDGER_RESTORED,     /* the log goes on from a backup, under another origin and key */
+    RECORD_LEDGER_KEY_ROTATED,  /* another key signs from here on, under the same origin */
+    RECORD_LEDGER_ARCHIVED,     /* entries below an index are in an archive now, and no longer here */
     RECORD_TYPE_COUNT
 };
 

@@ -31,6 +31,8 @@ const char *status_name(enum status status)
         return "invalid";
     case STATUS_NOT_FOUND:
         return "not found";
+    case STATUS_GONE:
+        return "gone";
     case STATUS_CONFLICT:
         return "conflict";
     case STATUS_DENIED:

@@ -12,6 +12,7 @@ enum status {
     STATUS_OK = 0,
     STATUS_INVALID,     /* input that breaks a rule of its format; the sender must change it */
     STATUS_NOT_FOUND,   /* what was named does not exist */
+    STATUS_GONE,        /* it existed and was put elsewhere on purpose; the message says where */
     STATUS_CONFLICT,    /* the state changed, or does not allow it */
     STATUS_DENIED,      /* the caller may not */
     STATUS_TOO_LARGE,   /* over a documented bound */

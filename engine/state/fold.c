@@ -149,6 +149,21 @@ static void apply_policy(struct state *state, const struct ledger_entry *entry, 
     atomic_store(&state->policy_epoch, entry->index + 1);
 }
 
+/* What happened to the log itself: its keys, and what is no longer here. See lineage.h. */
+static void remember_lineage(struct state *state, const struct ledger_entry *entry)
+{
+    struct row key;
+    struct buf value;
+
+    buf_create(&value, &state->scratch);
+    buf_printf(&value, "%s %lld\n", record_type_name(entry->type), (long long)entry->time_ms);
+    buf_add_slice(&value, entry->body);
+    state->broken = state->broken || value.failed;
+    row_begin(&key, ROW_LINEAGE);
+    row_u64(&key, entry->index);
+    journal_put(&state->journal, row_slice(&key), buf_slice(&value));
+}
+
 static void apply_event(struct state *state, const struct ledger_entry *entry, const struct event *event)
 {
     switch (event->type) {
@@ -175,6 +190,11 @@ static void apply_event(struct state *state, const struct ledger_entry *entry, c
         break;
     case RECORD_POLICY_ACTIVATED:
         apply_policy(state, entry, &event->policy);
+        break;
+    case RECORD_LEDGER_RESTORED:
+    case RECORD_LEDGER_KEY_ROTATED:
+    case RECORD_LEDGER_ARCHIVED:
+        remember_lineage(state, entry);
         break;
     case RECORD_STORE_CREATED:
     case RECORD_DECISION:

@@ -11,6 +11,7 @@
  *   'e' u64be number                   JSON: the escalation
  *   'q' u64be number                   empty: pending, or with a usable grant
  *   'i' agent 00 key                   u64be index, i64be time, 32 bytes body digest
+ *   'l' u64be index                    what happened to the log itself: type, time in ms, newline, the entry's body
  *   'm'                                JSON: size, next_number, policy_epoch, policy_revision, tiers
  */
 #ifndef EDICT_STATE_JOURNAL_H
@@ -28,6 +29,7 @@ enum journal_row {
     ROW_ESCALATION = 'e',
     ROW_ACTIVE = 'q',
     ROW_KEY = 'i',
+    ROW_LINEAGE = 'l',
     ROW_META = 'm'
 };
 

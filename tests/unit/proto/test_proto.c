@@ -305,6 +305,46 @@ START_TEST(records_split_into_what_was_written)
 }
 END_TEST
 
+/* Written, read, written again; and canonical: members sorted. */
+static void check_event(const struct event *event, const char *expected)
+{
+    struct event again;
+    struct error error = {0};
+    struct buf body, second, canonical;
+    cJSON *json = NULL;
+
+    buf_create(&body, &arena);
+    buf_create(&second, &arena);
+    buf_create(&canonical, &arena);
+    event_write_body(&body, &arena, event);
+    ck_assert_msg(slice_equal_str(buf_slice(&body), expected), "%.*s", (int)body.size, body.data);
+    ck_assert_msg(event_from_body(&arena, event->type, buf_slice(&body), &again, &error) == STATUS_OK, "%s", error.message);
+    event_write_body(&second, &arena, &again);
+    ck_assert(slice_equal(buf_slice(&body), buf_slice(&second)));
+    ck_assert_int_eq(json_parse(&arena, buf_slice(&body), &json_limits_default, &json, &error), STATUS_OK);
+    json_write_canonical(&canonical, &arena, json);
+    ck_assert(slice_equal(buf_slice(&body), buf_slice(&canonical)));
+    ck_assert_int_eq(event_from_body(&arena, event->type, SLICE("{\"by\":\"admin\"}"), &again, &error), STATUS_CORRUPT);
+}
+
+START_TEST(events_of_the_log_itself_come_back)
+{
+    struct event event = {.type = RECORD_LEDGER_RESTORED, .by = SLICE("admin")};
+
+    event.handover = (struct event_handover){
+        .old_key = SLICE("a+1+A"), .new_key = SLICE("b+2+B"), .reason = SLICE("disk"), .size = 7, .root = SLICE("00ff")};
+    check_event(
+        &event,
+        "{\"by\":\"admin\",\"new_key\":\"b+2+B\",\"old_key\":\"a+1+A\",\"reason\":\"disk\",\"root\":\"00ff\",\"size\":7}");
+    event.type = RECORD_LEDGER_KEY_ROTATED;
+    event.handover = (struct event_handover){.old_key = SLICE("a+1+A"), .new_key = SLICE("a+2+B"), .until_ms = 1785242096789};
+    check_event(&event, "{\"by\":\"admin\",\"new_key\":\"a+2+B\",\"old_key\":\"a+1+A\",\"until_ms\":1785242096789}");
+    event.type = RECORD_LEDGER_ARCHIVED;
+    event.archived = (struct event_archived){.from = 256, .to = 512, .root = SLICE("00"), .manifest = SLICE("ff")};
+    check_event(&event, "{\"by\":\"admin\",\"from\":256,\"manifest\":\"ff\",\"root\":\"00\",\"to\":512}");
+}
+END_TEST
+
 /* ---- requests ---- */
 
 static void parse_request(const char *text, struct request *out)
@@ -398,6 +438,7 @@ int main(void)
     tcase_add_test(tests, money_is_written_three_ways);
     tcase_add_test(tests, uuids_increase_and_parse);
     tcase_add_test(tests, records_split_into_what_was_written);
+    tcase_add_test(tests, events_of_the_log_itself_come_back);
     tcase_add_test(tests, the_action_is_what_a_grant_is_bound_to);
     tcase_add_test(tests, money_in_requests_is_read_as_written);
     tcase_add_test(tests, hmac_is_rfc_4231s);

@@ -3,6 +3,7 @@
  * the last dollar under a race.
  */
 #include "proto/event.h"
+#include "state/lineage.h"
 #include "state/state.h"
 
 #include <check.h>
@@ -437,6 +438,41 @@ START_TEST(months_are_kept_apart)
 }
 END_TEST
 
+/* Keys handed over and ranges archived are state like any other, and survive a rebuild. */
+START_TEST(the_lineage_is_kept)
+{
+    struct world world;
+    struct store *store = NULL;
+    struct event event = {.type = RECORD_LEDGER_KEY_ROTATED, .by = SLICE("admin")};
+    struct state_basis basis = {.kind = STATE_BASIS_AGENT, .agent_version = UINT64_MAX};
+    struct lineage lineage;
+    struct arena arena;
+    struct error error;
+
+    fake_now_ms = 1785242096789;
+    arena_create(&arena, 4096, 1 << 20);
+    ck_assert_int_eq(store_open_memory(&store, &error), STATUS_OK);
+    open_world(&world, store);
+    ck_assert_int_eq(lineage_read(store, &arena, &lineage, &error), STATUS_OK);
+    ck_assert(lineage.count == 0 && !lineage_handover(&lineage));
+    event.handover = (struct event_handover){.old_key = SLICE("a"), .new_key = SLICE("b"), .until_ms = 5};
+    ck_assert_int_eq(submit_event(&world, &arena, &event, &basis), LEDGER_OK);
+    event.type = RECORD_LEDGER_ARCHIVED;
+    event.archived = (struct event_archived){.to = 256, .root = SLICE("00"), .manifest = SLICE("11")};
+    ck_assert_int_eq(submit_event(&world, &arena, &event, &basis), LEDGER_OK);
+    ck_assert_int_eq(lineage_read(store, &arena, &lineage, &error), STATUS_OK);
+    ck_assert_uint_eq(lineage.count, 2);
+    ck_assert_uint_eq(lineage_handover(&lineage)->index, 1);
+    ck_assert_int_eq(lineage_handover(&lineage)->time_ms, fake_now_ms);
+    ck_assert(slice_equal(lineage_handover(&lineage)->event.handover.new_key, SLICE("b")));
+    ck_assert_int_eq(lineage.items[1].event.archived.to, 256);
+    arena_destroy(&arena);
+    close_world(&world);
+    check_fold(store);
+    store->ops->close(store);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("state");
@@ -449,6 +485,7 @@ int main(void)
     tcase_add_loop_test(tests, the_state_is_the_fold_of_the_entries, 0, 8);
     tcase_add_test(tests, the_last_dollar_is_spent_once);
     tcase_add_test(tests, months_are_kept_apart);
+    tcase_add_test(tests, the_lineage_is_kept);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
