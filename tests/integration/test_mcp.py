@@ -1,8 +1,6 @@
-"""MCP on /mcp: both eras byte by byte, and the official SDKs as real clients."""
+"""MCP on /mcp: both eras byte by byte; and the bridge to standard input and output. Real clients are in test_mcp_clients.py."""
 
-import asyncio
 import json
-import shutil
 import subprocess
 
 import pytest
@@ -212,57 +210,6 @@ def test_resources_and_prompts(simple):
     assert modern(simple, "prompts/get", {"name": "explain_decision"}).json["error"]["code"] == -32602
 
 
-# ---- the official SDKs ----
-
-
-def url_of(server):
-    return server.endpoints["mcp"].rstrip("/") + "/mcp?agent_identity=agent-1"
-
-
-def check_seen(seen):
-    assert "evaluate_request" in seen["tools"] and "approve_escalation" not in seen["tools"]
-    assert seen["decided"]["structuredContent"]["decision"] == "approve"
-    assert seen["refused"]["isError"] is True
-    assert json.loads(seen["decision"]["contents"][0]["text"])["agent_identity"] == "agent-1"
-    assert seen["prompt"]["messages"][0]["role"] == "user"
-
-
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
-def test_the_python_sdk(simple, mode):
-    from mcp import Client
-
-    async def talk():
-        async with Client(url_of(simple), mode=mode) as client:
-            decided = await client.call_tool("evaluate_request", {"operation": "read", "context": {"i": 1}})
-            refused = await client.call_tool("evaluate_request", {"operaton": "read"})
-            return {
-                "tools": [one.name for one in (await client.list_tools()).tools],
-                "decided": {"structuredContent": decided.structured_content},
-                "refused": {"isError": refused.is_error},
-                "decision": (await client.read_resource("edict://decisions/" + decided.structured_content["decision_id"])).model_dump(mode="json"),
-                "prompt": (await client.get_prompt("request_approval", {"action": "delete a pod"})).model_dump(mode="json"),
-            }
-
-    check_seen(asyncio.run(talk()))
-
-
-def node(*words):
-    """A script of tests/mcp, beside the packages that scripts/deps --test installs."""
-    shutil.copy(ROOT / "tests/mcp" / words[0], NODE / words[0])
-    shown = subprocess.run([NODE / "node_modules/.bin/node", NODE / words[0], *words[1:]], capture_output=True, text=True, timeout=120, cwd=NODE)
-    assert shown.returncode == 0, shown.stderr
-    return json.loads(shown.stdout)
-
-
-def test_the_typescript_sdk_1(simple):
-    check_seen(node("sdk1.mjs", url_of(simple)))
-
-
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
-def test_the_typescript_sdk_2(simple, mode):
-    check_seen(node("sdk2.mjs", url_of(simple), mode))
-
-
 # The scenarios of the official conformance suite that need no tools of their own.
 CONFORMANCE = [
     (NEWEST, one)
@@ -338,15 +285,3 @@ def test_a_call_that_waits_holds_up_no_other(simple):
     finally:
         program.kill()
         program.wait()
-
-
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
-def test_the_python_sdk_over_the_bridge(simple, mode):
-    from mcp import Client, StdioServerParameters
-
-    async def talk():
-        words = ["--data", str(simple.folder), "mcp", "--agent", "agent-1"]
-        async with Client(StdioServerParameters(command=str(BUILD / "edict"), args=words), mode=mode) as client:
-            return await client.call_tool("evaluate_request", {"operation": "read"})
-
-    assert asyncio.run(talk()).structured_content["decision"] == "approve"
