@@ -35,6 +35,8 @@ static struct slice change_agent(const struct event *event)
     case RECORD_ESCALATION_EXPIRED:
     case RECORD_RESERVATION_EXPIRED:
         return event->expired.agent;
+    case RECORD_DECISION_ERASED:
+        return event->erased.agent;
     default:
         return (struct slice){0};
     }

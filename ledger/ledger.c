@@ -33,6 +33,7 @@ static struct ledger *ledger_new(struct store *store, const struct ledger_option
     pthread_cond_init(&ledger->wake, NULL);
     inbox_create(&ledger->inbox, ledger_wake, ledger);
     postings_create(&ledger->postings);
+    scrub_create(&ledger->scrub);
     ledger->batch = store->ops->batch_new(store);
     return ledger;
 }
@@ -106,6 +107,8 @@ enum status ledger_open(struct store *store, const struct ledger_options *option
     status = merkle_create(&ledger->merkle, error);
     if (status == STATUS_OK)
         status = load_head(ledger, error);
+    if (status == STATUS_OK)
+        status = scrub_load(&ledger->scrub, store, error);
     if (status == STATUS_OK) {
         ledger->root_size = ledger->next_index;
         atomic_store(&ledger->sequenced, ledger->next_index);
@@ -171,6 +174,7 @@ void ledger_close(struct ledger *ledger)
     ledger_stop(ledger);
     merkle_destroy(&ledger->merkle);
     postings_destroy(&ledger->postings);
+    scrub_destroy(&ledger->scrub);
     if (ledger->batch)
         ledger->store->ops->batch_delete(ledger->batch);
     pthread_mutex_destroy(&ledger->wake_mutex);
@@ -288,6 +292,16 @@ enum status ledger_store_size(struct store *store, uint64_t *size, struct error 
         status = error_set(error, STATUS_CORRUPT, "", "the ledger has no readable head row");
     arena_destroy(&arena);
     return status;
+}
+
+bool ledger_needs_scrub(struct ledger *ledger)
+{
+    return scrub_is_wanted(&ledger->scrub);
+}
+
+enum status ledger_scrub(struct ledger *ledger, struct error *error)
+{
+    return scrub_run(&ledger->scrub, ledger->store, error);
 }
 
 struct store *ledger_store(const struct ledger *ledger)

@@ -71,6 +71,18 @@ struct ledger_blob {
 };
 enum { LEDGER_BLOBS_MAX = 4 };
 
+/* A value that the first entry of a transaction commits to, and that can be erased; written to STORE_PRIVATE in the same batch.
+ * `path` says which of the entry's values it is, in the owner's words. */
+struct ledger_private {
+    struct slice path, value;
+};
+/* A value of an earlier entry that goes with this transaction. */
+struct ledger_erasure {
+    uint64_t index;
+    struct slice path;
+};
+enum { LEDGER_PRIVATE_PATH_MAX = 1024 };
+
 /*
  * One all-or-nothing change. Belongs to the ledger from submit until `done`; its memory, and all that it points to, must live
  * that long.
@@ -81,6 +93,10 @@ struct ledger_txn {
     size_t entry_count;
     struct ledger_blob blobs[LEDGER_BLOBS_MAX];
     size_t blob_count;
+    const struct ledger_private *privates;
+    size_t private_count;
+    const struct ledger_erasure *erasures;
+    size_t erasure_count;
     const void *preconditions; /* the fold's own; may be NULL */
     enum ledger_result result;
     uint64_t duplicate_index;
@@ -145,6 +161,11 @@ enum status ledger_find_id(struct ledger *ledger, const unsigned char id[16], ui
 typedef enum status (*ledger_visit_f)(void *context, uint64_t index, struct slice record, struct error *error);
 enum status ledger_each(struct store *store, uint64_t from, uint64_t to, ledger_visit_f visit, void *context,
                         struct error *error) EDICT_MUST_USE;
+
+/* Has anything been erased whose bytes may still be in the store's files? Any thread. */
+bool ledger_needs_scrub(struct ledger *ledger);
+/* Rewrites those files. One thread at a time, not the sequencer's. A restart goes on where a crash interrupted it. */
+enum status ledger_scrub(struct ledger *ledger, struct error *error) EDICT_MUST_USE;
 
 /* How many entries a store holds, by its head row. */
 enum status ledger_store_size(struct store *store, uint64_t *size, struct error *error) EDICT_MUST_USE;

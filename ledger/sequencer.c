@@ -41,6 +41,8 @@ size_t sequencer_txn_bytes(const struct ledger_txn *txn)
         bytes += txn->entries[i].body.size;
     for (size_t i = 0; i < txn->blob_count; i++)
         bytes += txn->blobs[i].bytes.size;
+    for (size_t i = 0; i < txn->private_count; i++)
+        bytes += txn->privates[i].path.size + txn->privates[i].value.size;
     return bytes;
 }
 
@@ -114,6 +116,8 @@ static bool take(struct ledger *ledger, struct ledger_txn *txn)
     }
     for (size_t i = 0; i < txn->blob_count; i++)
         store_put(ledger->batch, STORE_BLOBS, slice_from(txn->blobs[i].hash.bytes, DIGEST_SIZE), txn->blobs[i].bytes);
+    if (txn->private_count + txn->erasure_count > 0)
+        ok = private_write(&ledger->scrub, ledger->batch, txn) && ok;
     ledger->next_index += txn->entry_count;
     atomic_store_explicit(&ledger->sequenced, ledger->next_index, memory_order_release);
     return ok;
@@ -193,6 +197,7 @@ static void publish(struct ledger *ledger, const struct digest *root)
     ledger->root_size = ledger->next_index;
     pthread_mutex_unlock(&ledger->root_mutex);
     atomic_store_explicit(&ledger->durable, ledger->next_index, memory_order_release);
+    scrub_committed(&ledger->scrub);
     if (fold->durable)
         fold->durable(fold->context, ledger->next_index);
 }
@@ -211,6 +216,7 @@ static enum status commit(struct ledger *ledger, struct group *group, struct err
         fold->flush(fold->context, ledger->batch);
     group->ok = postings_write(&ledger->postings, ledger->batch) && group->ok;
     put_head(ledger, &root);
+    scrub_write(&ledger->scrub, ledger->batch);
     if (!group->ok)
         return error_set(error, STATUS_NO_MEMORY, "", "out of memory while writing a group");
     begun = clock_monotonic_ns();

@@ -7,6 +7,7 @@
 #include "ledger/ledger.h"
 #include "ledger/merkle.h"
 #include "ledger/postings.h"
+#include "ledger/private.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -28,6 +29,7 @@ struct ledger {
     struct store_batch *batch;
     struct merkle merkle;
     struct postings postings;
+    struct scrub scrub;
     int64_t last_time_ms;
     uint64_t next_index;
 

@@ -17,6 +17,7 @@ enum store_family {
     STORE_TILES,    /* Merkle tiles */
     STORE_STATE,    /* projections: rows of state/ */
     STORE_BLOBS,    /* SHA-256 -> large values, policy bundles */
+    STORE_PRIVATE,  /* u64be index, path -> a value that the entry commits to and that can be erased; see private.h */
     STORE_FAMILY_COUNT
 };
 
@@ -42,6 +43,10 @@ struct store_ops {
     /* Keys in [from, to), ascending, or descending when `reverse`; an empty `to` means no upper bound. */
     enum status (*scan)(struct store *store, enum store_family family, struct slice from, struct slice to, bool reverse,
                         store_visit_f visit, void *context, struct error *error);
+    /* Removed rows of [from, to) are on the disk until files are rewritten: does that now, for this family and for the logs.
+     * After OK no file of the store holds what was committed as removed before the call. Slow; not the sequencer's thread. */
+    enum status (*scrub)(struct store *store, enum store_family family, struct slice from, struct slice to,
+                         struct error *error);
     struct store_batch *(*batch_new)(struct store *store);
     void (*batch_delete)(struct store_batch *batch);
     size_t (*batch_bytes)(const struct store_batch *batch);
@@ -56,7 +61,8 @@ struct store_batch {
     const struct store_ops *ops;
 };
 
-/* Opens or creates DIR/ledger; STATUS_CONFLICT when another process holds it; refuses another format number with advice. */
+/* Opens or creates DIR/ledger; STATUS_CONFLICT when another process holds it. A store of an older format is upgraded, or, read
+ * only, refused with advice; one of a newer format is refused. */
 enum status store_open_rocksdb(const char *folder, bool read_only, struct store **out, struct error *error) EDICT_MUST_USE;
 enum status store_open_memory(struct store **out, struct error *error) EDICT_MUST_USE;
 

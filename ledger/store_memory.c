@@ -269,6 +269,18 @@ static enum status memory_scan(struct store *base, enum store_family family, str
     return STATUS_OK;
 }
 
+/* Removed rows are freed at once. */
+static enum status memory_scrub(struct store *store, enum store_family family, struct slice from, struct slice to,
+                                struct error *error)
+{
+    (void)store;
+    (void)family;
+    (void)from;
+    (void)to;
+    (void)error;
+    return STATUS_OK;
+}
+
 static void memory_close(struct store *base)
 {
     struct memory_store *store = (struct memory_store *)base;
@@ -289,6 +301,7 @@ static const struct store_ops memory_ops = {.put = memory_put,
                                             .commit = memory_commit,
                                             .get = memory_get,
                                             .scan = memory_scan,
+                                            .scrub = memory_scrub,
                                             .batch_new = memory_batch_new,
                                             .batch_delete = memory_batch_delete,
                                             .batch_bytes = memory_batch_bytes,

@@ -8,16 +8,18 @@
 #include <sys/stat.h>
 
 enum {
-    ROCKS_FORMAT = 1,
+    ROCKS_FORMAT = 2, /* 1: without the family "private" */
+    ROCKS_FORMAT_OLDEST = 1,
     ROCKS_WRITE_BUFFER =
         8 << 20,                /* of one family; large ones would only sit in memory: groups are small and the log has them */
     ROCKS_TOTAL_WAL = 64 << 20, /* beyond it families are flushed so that the log can be dropped */
     ROCKS_CACHE = 16 << 20,     /* blocks, shared by all families */
-    ROCKS_OPEN_FILES = 256
+    ROCKS_OPEN_FILES = 256,
+    ROCKS_COMPACT_FORCE = 2 /* BottommostLevelCompaction::kForce; the C API has no name for it */
 };
 
-static const char *const family_names[STORE_FAMILY_COUNT] = {"default", "entries", "ids",  "postings",
-                                                             "tiles",   "state",   "blobs"};
+static const char *const family_names[STORE_FAMILY_COUNT] = {"default", "entries", "ids",   "postings",
+                                                             "tiles",   "state",   "blobs", "private"};
 static const char format_key[] = "format";
 
 struct rocks_store {
@@ -192,6 +194,28 @@ static enum status rocks_scan(struct store *base, enum store_family family, stru
     return message ? rocks_failed(error, STATUS_IO, "", message) : STATUS_OK;
 }
 
+/* A log that holds a removed value goes once every family has flushed what the log covers; a table file, once it is rewritten
+ * without it, also at the bottom, where RocksDB would leave files alone. */
+static enum status rocks_scrub(struct store *base, enum store_family family, struct slice from, struct slice to,
+                               struct error *error)
+{
+    struct rocks_store *store = (struct rocks_store *)base;
+    rocksdb_flushoptions_t *flush = rocksdb_flushoptions_create();
+    rocksdb_compactoptions_t *compact = rocksdb_compactoptions_create();
+    char *message = NULL;
+
+    rocksdb_flushoptions_set_wait(flush, 1);
+    for (int f = 0; f < STORE_FAMILY_COUNT && !message; f++)
+        rocksdb_flush_cf(store->db, flush, store->families[f], &message);
+    rocksdb_compactoptions_set_exclusive_manual_compaction(compact, 0);
+    rocksdb_compactoptions_set_bottommost_level_compaction(compact, ROCKS_COMPACT_FORCE);
+    if (!message)
+        rocksdb_compact_range_cf_opt(store->db, store->families[family], compact, from.data, from.size, to.data, to.size);
+    rocksdb_compactoptions_destroy(compact);
+    rocksdb_flushoptions_destroy(flush);
+    return message ? rocks_failed(error, STATUS_IO, "", message) : STATUS_OK;
+}
+
 static void rocks_close(struct store *base)
 {
     struct rocks_store *store = (struct rocks_store *)base;
@@ -218,6 +242,7 @@ static const struct store_ops rocks_ops = {.put = rocks_put,
                                            .commit = rocks_commit,
                                            .get = rocks_get,
                                            .scan = rocks_scan,
+                                           .scrub = rocks_scrub,
                                            .batch_new = rocks_batch_new,
                                            .batch_delete = rocks_batch_delete,
                                            .batch_bytes = rocks_batch_bytes,
@@ -292,6 +317,23 @@ static enum status open_failed(const char *folder, char *message, struct error *
     return rocks_failed(error, strstr(message, "Corruption") ? STATUS_CORRUPT : STATUS_IO, folder, message);
 }
 
+/* Of a database that is there; a read-only open cannot create what an older format lacks. */
+static bool lacks_family(const struct rocks_store *store, const char *folder, const char *family)
+{
+    size_t count = 0;
+    char *message = NULL, **names = rocksdb_list_column_families(store->options[0], folder, &count, &message);
+    bool found = false;
+
+    if (message) {
+        rocksdb_free(message);
+        return false; /* opening it says what is wrong */
+    }
+    for (size_t i = 0; i < count; i++)
+        found = found || strcmp(names[i], family) == 0;
+    rocksdb_list_column_families_destroy(names, count);
+    return !found;
+}
+
 static enum status open_database(struct rocks_store *store, const char *folder, bool read_only, struct error *error)
 {
     char *message = NULL;
@@ -300,6 +342,10 @@ static enum status open_database(struct rocks_store *store, const char *folder, 
         store->options[f] = family_options(store->cache, f, &message);
     if (message)
         return open_failed(folder, message, error);
+    if (read_only && lacks_family(store, folder, family_names[STORE_PRIVATE]))
+        return error_set(error, STATUS_CONFLICT, folder,
+                         "the ledger has format 1, and reading it needs format %d; start edictd on it once, which upgrades it",
+                         ROCKS_FORMAT);
     if (read_only)
         store->db = rocksdb_open_for_read_only_column_families(store->options[0], folder, STORE_FAMILY_COUNT, family_names,
                                                                (const rocksdb_options_t *const *)store->options,
@@ -325,6 +371,19 @@ static enum status write_format(struct rocks_store *store, struct error *error)
     return status;
 }
 
+/* Opening has created the families that format 1 lacks, so that the number is all that is left to write. */
+static enum status upgrade_format(struct rocks_store *store, uint64_t format, bool read_only, const char *folder,
+                                  struct error *error)
+{
+    if (format == ROCKS_FORMAT)
+        return STATUS_OK;
+    if (format < ROCKS_FORMAT_OLDEST || format > ROCKS_FORMAT)
+        return error_set(error, STATUS_CONFLICT, folder,
+                         "the ledger has format %llu, and this program reads formats %d to %d; use the release that wrote it",
+                         (unsigned long long)format, ROCKS_FORMAT_OLDEST, ROCKS_FORMAT);
+    return read_only ? STATUS_OK : write_format(store, error);
+}
+
 static enum status check_format(struct rocks_store *store, const char *folder, bool read_only, struct error *error)
 {
     struct arena arena;
@@ -334,10 +393,8 @@ static enum status check_format(struct rocks_store *store, const char *folder, b
 
     arena_create(&arena, 256, 4096);
     status = rocks_get(&store->base, STORE_META, slice_from_str(format_key), &arena, &text, error);
-    if (status == STATUS_OK && (!slice_to_u64(text, &format) || format != ROCKS_FORMAT))
-        status = error_set(error, STATUS_CONFLICT, folder,
-                           "the ledger has format %.*s, and this program reads format %d; use the release that wrote it",
-                           (int)(text.size > 16 ? 16 : text.size), text.data, ROCKS_FORMAT);
+    if (status == STATUS_OK)
+        status = upgrade_format(store, slice_to_u64(text, &format) ? format : 0, read_only, folder, error);
     else if (status == STATUS_NOT_FOUND)
         status = read_only ? error_set(error, STATUS_NOT_FOUND, folder, "no ledger here") : write_format(store, error);
     arena_destroy(&arena);

@@ -130,6 +130,23 @@ static void write_archived(struct json_writer *w, const struct event *event)
     put_i64(w, "to", event->archived.to);
 }
 
+static void write_erased(struct json_writer *w, const struct event *event)
+{
+    const struct event_erased *erased = &event->erased;
+
+    put_text(w, "agent", erased->agent);
+    put_text(w, "by", event->by);
+    put_text(w, "decision_id", erased->decision_id);
+    put_optional(w, "escalation_id", erased->escalation_id);
+    put_i64(w, "index", (int64_t)erased->index);
+    json_key(w, "paths");
+    json_begin_array(w);
+    for (size_t i = 0; i < erased->path_count; i++)
+        json_string(w, erased->paths[i]);
+    json_end_array(w);
+    put_text(w, "reason", erased->reason);
+}
+
 void event_write_body(struct buf *out, struct arena *scratch, const struct event *event)
 {
     struct json_writer w = {.out = out};
@@ -167,6 +184,9 @@ void event_write_body(struct buf *out, struct arena *scratch, const struct event
         break;
     case RECORD_LEDGER_ARCHIVED:
         write_archived(&w, event);
+        break;
+    case RECORD_DECISION_ERASED:
+        write_erased(&w, event);
         break;
     case RECORD_DECISION:
     case RECORD_TYPE_COUNT:
@@ -258,7 +278,24 @@ static bool read_archived(const cJSON *json, struct event_archived *out)
            out->manifest.size > 0;
 }
 
-static bool read_members(const cJSON *json, struct event *out)
+static bool read_erased(struct arena *arena, const cJSON *json, struct event_erased *out)
+{
+    const cJSON *paths = json_get(json, "paths"), *path;
+    int64_t index = -1;
+
+    out->agent = json_get_text(json, "agent");
+    out->decision_id = json_get_text(json, "decision_id");
+    out->escalation_id = json_get_text(json, "escalation_id");
+    out->reason = json_get_text(json, "reason");
+    out->paths = arena_array(arena, (size_t)cJSON_GetArraySize(paths) + 1, sizeof *out->paths);
+    if (!out->paths || !json_get_i64(json, "index", &index) || index < 0)
+        return false;
+    out->index = (uint64_t)index;
+    cJSON_ArrayForEach(path, paths) out->paths[out->path_count++] = json_text(path);
+    return out->decision_id.size > 0 && out->path_count > 0;
+}
+
+static bool read_members(struct arena *arena, const cJSON *json, struct event *out)
 {
     switch (out->type) {
     case RECORD_OUTCOME:
@@ -290,6 +327,8 @@ static bool read_members(const cJSON *json, struct event *out)
         return read_handover(json, out->type, &out->handover);
     case RECORD_LEDGER_ARCHIVED:
         return read_archived(json, &out->archived);
+    case RECORD_DECISION_ERASED:
+        return read_erased(arena, json, &out->erased);
     default:
         return false;
     }
@@ -306,7 +345,7 @@ enum status event_from_body(struct arena *arena, enum record_type type, struct s
     if (status != STATUS_OK)
         return status;
     out->by = json_get_text(json, "by");
-    if (!read_members(json, out))
+    if (!read_members(arena, json, out))
         return error_set(error, STATUS_CORRUPT, record_type_name(type), "the entry's body lacks what its type needs");
     return STATUS_OK;
 }

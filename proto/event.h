@@ -60,6 +60,14 @@ struct event_archived {
     int64_t from, to;            /* entries [from, to) are in the archive; nothing below `to` is in the store any more */
     struct slice root, manifest; /* hex: of the tree of `to` entries, of the archive's manifest file */
 };
+/* Values of a decision that its record only commits to, taken out of the side store with this entry. */
+struct event_erased {
+    struct slice decision_id, agent, reason;
+    uint64_t index;             /* of the decision's entry */
+    struct slice escalation_id; /* that the decision opened; empty: none */
+    struct slice *paths;        /* JSON pointers into the decision's body */
+    size_t path_count;
+};
 struct event_created {
     struct slice store_id; /* random hex */
     int64_t format;
@@ -79,6 +87,7 @@ struct event {
         struct event_created created;
         struct event_handover handover; /* RESTORED, KEY_ROTATED */
         struct event_archived archived;
+        struct event_erased erased;
     };
 };
 

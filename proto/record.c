@@ -6,7 +6,7 @@
 static const char *const record_names[RECORD_TYPE_COUNT] = {
     "decision",           "decision.outcome",    "agent.set",        "agent.usage",   "budget.raised",   "escalation.resolved",
     "escalation.expired", "reservation.expired", "policy.activated", "store.created", "ledger.restored", "ledger.key.rotated",
-    "ledger.archived",
+    "ledger.archived",    "decision.erased",
 };
 
 const char *record_type_name(enum record_type type)

@@ -37,6 +37,7 @@ enum record_type {
     RECORD_LEDGER_RESTORED,     /* the log goes on from a backup, under another origin and key */
     RECORD_LEDGER_KEY_ROTATED,  /* another key signs from here on, under the same origin */
     RECORD_LEDGER_ARCHIVED,     /* entries below an index are in an archive now, and no longer here */
+    RECORD_DECISION_ERASED,     /* private values of a decision are gone; what the decision commits to stays */
     RECORD_TYPE_COUNT
 };
 

@@ -81,6 +81,22 @@ static bool housekeeping_round(struct housekeeping *housekeeping)
     return count == HOUSEKEEPING_EVENTS_MAX;
 }
 
+/* What was erased leaves the files of the store. */
+static void housekeeping_scrub(struct housekeeping *housekeeping)
+{
+    struct error error = {0};
+    uint64_t begun = clock_monotonic_ns();
+
+    if (!ledger_needs_scrub(housekeeping->options.ledger))
+        return;
+    if (ledger_scrub(housekeeping->options.ledger, &error) == STATUS_OK)
+        log_event(housekeeping->options.log, LOG_INFO, "erased values are out of the ledger's files",
+                  LOG_N("ms", (clock_monotonic_ns() - begun) / 1000000));
+    else
+        log_event(housekeeping->options.log, LOG_ERROR, "erased values are still in the ledger's files; trying again",
+                  LOG_S("error", error.message));
+}
+
 /* False when it is time to stop. */
 static bool housekeeping_sleep(struct housekeeping *housekeeping, bool more)
 {
@@ -102,8 +118,10 @@ static void *housekeeping_thread(void *context)
     struct housekeeping *housekeeping = context;
     bool more = false;
 
-    while (housekeeping_sleep(housekeeping, more))
+    while (housekeeping_sleep(housekeeping, more)) {
         more = housekeeping_round(housekeeping);
+        housekeeping_scrub(housekeeping);
+    }
     return NULL;
 }
 

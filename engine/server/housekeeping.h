@@ -1,5 +1,6 @@
 /*
- * What time brings: escalations and reservations whose time has passed become entries. One thread of its own, which asks the
+ * What time brings: escalations and reservations whose time has passed become entries, and what was erased leaves the store's
+ * files. One thread of its own, which asks the
  * state once a second.
  */
 #ifndef EDICT_SERVER_HOUSEKEEPING_H

@@ -328,6 +328,27 @@ void escalations_expire(struct state *state, const struct ledger_entry *entry, c
     drop_escalation(state, escalation);
 }
 
+/* Nobody could see any more what they approve, or what was approved. */
+void escalations_end_erased(struct state *state, const struct ledger_entry *entry, const struct event *event)
+{
+    struct escalation *escalation;
+    uint64_t number;
+
+    if (!escalations_parse_id(event->erased.escalation_id, &number) || !(escalation = escalations_find(state, number)))
+        return;
+    if (escalation->state == ESCALATION_PENDING) {
+        set_resolution(state, escalation, ESCALATION_CANCELLED, event->by, SLICE("its request was erased"), entry->time_ms);
+    } else {
+        struct shard *shard = state_shard(state, escalation->agent->node.key);
+
+        pthread_mutex_lock(&shard->mutex);
+        escalation->uses_left = 0;
+        pthread_mutex_unlock(&shard->mutex);
+        note_change(state, number);
+    }
+    drop_escalation(state, escalation);
+}
+
 /* ---- loading ---- */
 
 static void load_grant(struct escalation *escalation, const cJSON *row)

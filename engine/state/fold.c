@@ -196,6 +196,9 @@ static void apply_event(struct state *state, const struct ledger_entry *entry, c
     case RECORD_LEDGER_ARCHIVED:
         remember_lineage(state, entry);
         break;
+    case RECORD_DECISION_ERASED:
+        escalations_end_erased(state, entry, event);
+        break;
     case RECORD_STORE_CREATED:
     case RECORD_DECISION:
     case RECORD_TYPE_COUNT:

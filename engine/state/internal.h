@@ -149,6 +149,8 @@ void escalations_open(struct state *state, struct agent *agent, const struct led
 void escalations_use_grant(struct state *state, struct agent *agent, const struct decision *decision);
 void escalations_resolve(struct state *state, const struct ledger_entry *entry, const struct event *event);
 void escalations_expire(struct state *state, const struct ledger_entry *entry, const struct event_expired *expired);
+/* What its decision's erased request was waiting for, or was granted, is over. */
+void escalations_end_erased(struct state *state, const struct ledger_entry *entry, const struct event *event);
 void escalations_expire_grants(struct state *state, int64_t time_ms);
 struct escalation *escalations_find(struct state *state, uint64_t number); /* sequencer, or registry locked */
 /* The agent's pending one of this action, or NULL. Shard locked, or the sequencer. */
