@@ -32,6 +32,7 @@ static struct ledger *ledger_new(struct store *store, const struct ledger_option
     pthread_mutex_init(&ledger->root_mutex, NULL);
     pthread_cond_init(&ledger->wake, NULL);
     inbox_create(&ledger->inbox, ledger_wake, ledger);
+    merkle_create(&ledger->merkle);
     postings_create(&ledger->postings);
     scrub_create(&ledger->scrub);
     ledger->batch = store->ops->batch_new(store);
@@ -104,9 +105,7 @@ enum status ledger_open(struct store *store, const struct ledger_options *option
         ledger_close(ledger);
         return error_set(error, STATUS_NO_MEMORY, "", "out of memory");
     }
-    status = merkle_create(&ledger->merkle, error);
-    if (status == STATUS_OK)
-        status = load_head(ledger, error);
+    status = load_head(ledger, error);
     if (status == STATUS_OK)
         status = scrub_load(&ledger->scrub, store, error);
     if (status == STATUS_OK) {
@@ -172,7 +171,6 @@ void ledger_close(struct ledger *ledger)
     if (!ledger)
         return;
     ledger_stop(ledger);
-    merkle_destroy(&ledger->merkle);
     postings_destroy(&ledger->postings);
     scrub_destroy(&ledger->scrub);
     if (ledger->batch)

@@ -11,17 +11,8 @@
 
 enum { MERKLE_TILE_HASHES = 256, MERKLE_LEVELS = 8 };
 
-struct evp_md_ctx_st;
-struct evp_md_st;
-
-struct merkle_hasher {
-    struct evp_md_ctx_st *context;
-    struct evp_md_st *sha256;
-};
-
 struct merkle {
     uint64_t size;
-    struct merkle_hasher hasher;
     struct digest frontier[64];                               /* of perfect subtrees, by bit of `size` */
     struct digest partial[MERKLE_LEVELS][MERKLE_TILE_HASHES]; /* of the tile that is being filled, by level */
     unsigned counts[MERKLE_LEVELS];
@@ -30,13 +21,11 @@ struct merkle {
 /* A full tile: level, number, 256 hashes. */
 typedef void (*merkle_tile_f)(void *context, unsigned level, uint64_t number, const struct digest *hashes);
 
-/* Hashing apart from a tree, for other threads. */
-enum status merkle_hasher_create(struct merkle_hasher *hasher, struct error *error) EDICT_MUST_USE;
-void merkle_hasher_destroy(struct merkle_hasher *hasher); /* accepts a zeroed one */
-void merkle_hash_leaf(struct merkle_hasher *hasher, const struct slice *parts, size_t count, struct digest *out);
+/* Hashing apart from a tree. Any thread. */
+void merkle_hash_leaf(const struct slice *parts, size_t count, struct digest *out);
+void merkle_hash_node(const struct digest *left, const struct digest *right, struct digest *out); /* `out` may be one of them */
 
-enum status merkle_create(struct merkle *merkle, struct error *error) EDICT_MUST_USE;
-void merkle_destroy(struct merkle *merkle); /* accepts a zeroed one */
+void merkle_create(struct merkle *merkle); /* of nothing; needs no destroying */
 /* The record as its parts. */
 void merkle_append(struct merkle *merkle, const struct slice *parts, size_t count, merkle_tile_f tile, void *context);
 /* The same for a record that has been hashed. */

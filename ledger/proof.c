@@ -19,20 +19,9 @@ static void reader_create(struct reader *reader, struct store *store, struct err
     arena_create(&reader->arena, 1 << 16, 1 << 22);
 }
 
-static void hash_pair(const struct digest *left, const struct digest *right, struct digest *out)
-{
-    static const char prefix = 1;
-    const struct slice parts[3] = {{&prefix, 1}, slice_from(left->bytes, DIGEST_SIZE), slice_from(right->bytes, DIGEST_SIZE)};
-
-    digest_sha256_many(parts, 3, out);
-}
-
 void proof_leaf(struct slice record, struct digest *out)
 {
-    static const char prefix = 0;
-    const struct slice parts[2] = {{&prefix, 1}, record};
-
-    digest_sha256_many(parts, 2, out);
+    merkle_hash_leaf(&record, 1, out);
 }
 
 /* ---- hashes of the tree ---- */
@@ -80,7 +69,7 @@ static void fold(struct digest *hashes, size_t count)
 {
     for (; count > 1; count /= 2) {
         for (size_t i = 0; i < count / 2; i++)
-            hash_pair(&hashes[2 * i], &hashes[2 * i + 1], &hashes[i]);
+            merkle_hash_node(&hashes[2 * i], &hashes[2 * i + 1], &hashes[i]);
     }
 }
 
@@ -146,7 +135,7 @@ static enum status range_hash(struct reader *reader, uint64_t from, uint64_t to,
     if (status == STATUS_OK)
         status = range_hash(reader, from + (UINT64_C(1) << bits), to, &right);
     if (status == STATUS_OK)
-        hash_pair(&left, &right, out);
+        merkle_hash_node(&left, &right, out);
     return status;
 }
 
@@ -265,11 +254,11 @@ bool proof_verify_inclusion(const struct proof *proof, uint64_t index, uint64_t 
         if (last == 0)
             return false;
         if ((at & 1) || at == last) {
-            hash_pair(&proof->hashes[i], &hash, &hash);
+            merkle_hash_node(&proof->hashes[i], &hash, &hash);
             for (; !(at & 1) && at != 0; at >>= 1)
                 last >>= 1;
         } else {
-            hash_pair(&hash, &proof->hashes[i], &hash);
+            merkle_hash_node(&hash, &proof->hashes[i], &hash);
         }
         at >>= 1;
         last >>= 1;
@@ -302,12 +291,12 @@ bool proof_verify_consistency(const struct proof *proof, uint64_t old_size, uint
         if (last == 0)
             return false;
         if ((at & 1) || at == last) {
-            hash_pair(&proof->hashes[next], &old_hash, &old_hash);
-            hash_pair(&proof->hashes[next], &hash, &hash);
+            merkle_hash_node(&proof->hashes[next], &old_hash, &old_hash);
+            merkle_hash_node(&proof->hashes[next], &hash, &hash);
             for (; !(at & 1) && at != 0; at >>= 1)
                 last >>= 1;
         } else {
-            hash_pair(&hash, &proof->hashes[next], &hash);
+            merkle_hash_node(&hash, &proof->hashes[next], &hash);
         }
         at >>= 1;
         last >>= 1;

@@ -19,7 +19,6 @@ struct chunk {
     struct store *store;
     uint64_t from, to;
     struct digest *leaves; /* of VERIFY_CHUNK */
-    struct merkle_hasher hasher;
     uint64_t bytes;
     int64_t first_time_ms, last_time_ms;
     struct error error;
@@ -57,7 +56,7 @@ static enum status check_entry(void *context, uint64_t index, struct slice recor
         return error_set(error, STATUS_CORRUPT, "", "entry %llu is older than the one before it", (unsigned long long)index);
     chunk->last_time_ms = header.time_ms;
     chunk->bytes += record.size;
-    merkle_hash_leaf(&chunk->hasher, &record, 1, &chunk->leaves[index - chunk->from]);
+    merkle_hash_leaf(&record, 1, &chunk->leaves[index - chunk->from]);
     return STATUS_OK;
 }
 
@@ -188,33 +187,29 @@ static enum status verify_entries(struct verify *verify, verify_progress_f progr
 static enum status create(struct verify *verify)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    enum status status;
+    enum status status = STATUS_OK;
 
     verify->chunk_count = cores < 1 ? 1 : cores > VERIFY_THREADS_MAX ? VERIFY_THREADS_MAX : (unsigned)cores;
     verify->merkle = calloc(1, sizeof *verify->merkle);
     verify->chunks = calloc(verify->chunk_count, sizeof *verify->chunks);
     if (!verify->merkle || !verify->chunks)
         return error_set(verify->error, STATUS_NO_MEMORY, "", "out of memory");
-    status = merkle_create(verify->merkle, verify->error);
+    merkle_create(verify->merkle);
     for (unsigned i = 0; i < verify->chunk_count && status == STATUS_OK; i++) {
         struct chunk *chunk = &verify->chunks[i];
 
         chunk->store = verify->store;
         chunk->leaves = malloc(VERIFY_CHUNK * sizeof *chunk->leaves);
-        status = chunk->leaves ? merkle_hasher_create(&chunk->hasher, verify->error)
-                               : error_set(verify->error, STATUS_NO_MEMORY, "", "out of memory");
+        if (!chunk->leaves)
+            status = error_set(verify->error, STATUS_NO_MEMORY, "", "out of memory");
     }
     return status;
 }
 
 static void destroy(struct verify *verify)
 {
-    for (unsigned i = 0; verify->chunks && i < verify->chunk_count; i++) {
-        merkle_hasher_destroy(&verify->chunks[i].hasher);
+    for (unsigned i = 0; verify->chunks && i < verify->chunk_count; i++)
         free(verify->chunks[i].leaves);
-    }
-    if (verify->merkle)
-        merkle_destroy(verify->merkle);
     free(verify->merkle);
     free(verify->chunks);
 }

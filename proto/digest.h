@@ -13,6 +13,14 @@ struct digest {
     unsigned char bytes[DIGEST_SIZE];
 };
 
+/* A hash in the making: begin, add any number of times, end. On the caller's stack; nothing to free. */
+struct digest_sha256_state {
+    uint64_t opaque[14]; /* libcrypto's SHA256_CTX */
+};
+void digest_sha256_begin(struct digest_sha256_state *state);
+void digest_sha256_add(struct digest_sha256_state *state, struct slice bytes);
+void digest_sha256_end(struct digest_sha256_state *state, struct digest *out);
+
 void digest_sha256(struct slice bytes, struct digest *out);
 /* The hash of the concatenation of `count` slices. */
 void digest_sha256_many(const struct slice *parts, size_t count, struct digest *out);
