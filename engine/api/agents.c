@@ -1,6 +1,8 @@
 #include "api/api.h"
 #include "api/body.h"
 #include "api/changes.h"
+#include "api/conditions.h"
+#include "api/cursor.h"
 #include "api/reply.h"
 #include "proto/json.h"
 
@@ -27,8 +29,7 @@ void api_agents_list(struct api_call *call)
     struct buf out;
     struct error error = {0};
 
-    if (!parameters_check(call, names) || !parameter_text(call, "cursor", &after) ||
-        !parameter_u64(call, "limit", 1, API_LIMIT_MAX, &limit))
+    if (!parameters_check(call, names) || !cursor_read(call, &after) || !parameter_u64(call, "limit", 1, API_LIMIT_MAX, &limit))
         return;
     buf_create(&out, call->http->arena);
     buf_add_str(&out, "{\"agents\":");
@@ -36,16 +37,17 @@ void api_agents_list(struct api_call *call)
         reply_error(call, &error);
         return;
     }
-    buf_add_str(&out, ",\"next_cursor\":");
-    if (next.size > 0)
-        json_write_string(&out, next);
-    else
-        buf_add_str(&out, "null");
-    buf_add_char(&out, '}');
-    reply_json(call, 200, &out);
+    cursor_reply(call, &out, next);
 }
 
-static void reply_agent(struct api_call *call, int status, struct slice agent)
+static void reply_not_modified(struct api_call *call, const struct http_header *etag)
+{
+    const struct http_reply reply = {.status = 304, .headers = etag, .header_count = 1};
+
+    http_reply(call->http, &reply);
+}
+
+static void reply_agent(struct api_call *call, struct slice agent, bool conditional)
 {
     struct buf out;
     struct error error = {0};
@@ -57,8 +59,11 @@ static void reply_agent(struct api_call *call, int status, struct slice agent)
         reply_error(call, &error);
         return;
     }
-    etag.value = arena_printf(call->http->arena, "\"%llu\"", (unsigned long long)version);
-    reply_json_with(call, status, &out, &etag, 1);
+    etag.value = conditions_tag(call, version);
+    if (conditional && !call->captured && conditions_seen(call, version))
+        reply_not_modified(call, &etag);
+    else
+        reply_json_with(call, 200, &out, &etag, 1);
 }
 
 void api_agents_show(struct api_call *call)
@@ -66,7 +71,7 @@ void api_agents_show(struct api_call *call)
     struct slice agent;
 
     if (parameters_check(call, no_names) && agents_path(call, &agent))
-        reply_agent(call, 200, agent);
+        reply_agent(call, agent, true);
 }
 
 static void reply_document(struct api_call *call, enum status status, const struct buf *out, const struct error *error)
@@ -142,33 +147,32 @@ void api_agents_ownership(struct api_call *call)
 
 /* ---- changing ---- */
 
-/* If-Match: the version that the caller has seen; UINT64_MAX where there is none, or "*". */
-static bool agents_if_match(struct api_call *call, uint64_t *version)
-{
-    struct slice value;
-    size_t count = http_header_get(call->http, "if-match", &value);
-
-    *version = UINT64_MAX;
-    if (count == 0 || (count == 1 && slice_equal(value, SLICE("*"))))
-        return true;
-    if (count == 1 && value.size > 2 && value.data[0] == '"' && value.data[value.size - 1] == '"' &&
-        slice_to_u64(slice_sub(value, 1, value.size - 1), version))
-        return true;
-    reply_problem(call, 400, "If-Match", "send one entity tag as GET gave it, such as \"41\"");
-    return false;
-}
-
 static void agents_put_finished(struct change *change)
 {
     struct api_call *call = change->user;
 
-    if (changes_succeeded(change, "the agent has been changed since the version that If-Match names; read it again"))
-        reply_agent(call, 200, change->basis.agent);
+    if (changes_succeeded_or(change, 412,
+                             "the agent is not what If-Match or If-None-Match asks for: it has been changed, made or never "
+                             "was; read it again"))
+        reply_agent(call, change->basis.agent, false);
 }
 
-static void agents_submit(struct api_call *call, const struct event *event, struct slice agent, uint64_t version)
+/* Usage of an agent that nobody registered would be no one's. */
+static void agents_put_usage_finished(struct change *change)
 {
-    struct change *change = changes_new(call, agents_put_finished);
+    struct api_call *call = change->user;
+    bool asked = http_header_get(call->http, "if-match", NULL) > 0;
+
+    if (asked)
+        agents_put_finished(change);
+    else if (changes_succeeded_or(change, 404, "there is no agent of this name; PUT /v1/agents/{id} makes one"))
+        reply_agent(call, change->basis.agent, false);
+}
+
+static void agents_submit(struct api_call *call, const struct event *event, struct slice agent, uint64_t version,
+                          void (*finished)(struct change *change))
+{
+    struct change *change = changes_new(call, finished);
 
     if (!change)
         return;
@@ -200,7 +204,7 @@ void api_agents_put(struct api_call *call)
     cJSON *body, *manifest = NULL;
     struct error error = {0};
 
-    if (!parameters_check(call, no_names) || !agents_path(call, &agent) || !agents_if_match(call, &version) ||
+    if (!parameters_check(call, no_names) || !agents_path(call, &agent) || !conditions_of_change(call, &version) ||
         !(body = agents_body(call)))
         return;
     if (event_manifest_check(call->http->arena, body, call->http->body, &manifest, &event.agent_set.limit_micro_usd, &error) !=
@@ -210,23 +214,29 @@ void api_agents_put(struct api_call *call)
     }
     event.agent_set.agent = agent;
     event.agent_set.manifest = manifest;
-    agents_submit(call, &event, agent, version);
+    agents_submit(call, &event, agent, version, agents_put_finished);
 }
 
 void api_agents_put_usage(struct api_call *call)
 {
     struct event event = {.type = RECORD_USAGE_SET, .by = SLICE("admin")};
     struct slice agent;
+    uint64_t version;
     cJSON *body, *usage = NULL;
     struct error error = {0};
 
-    if (!parameters_check(call, no_names) || !agents_path(call, &agent) || !(body = agents_body(call)))
+    if (!parameters_check(call, no_names) || !agents_path(call, &agent) || !conditions_of_change(call, &version) ||
+        !(body = agents_body(call)))
         return;
+    if (version == STATE_AGENT_ABSENT) {
+        reply_problem(call, 400, "If-None-Match", "usage belongs to an agent that is there; it cannot be made by it");
+        return;
+    }
     if (event_usage_check(call->http->arena, body, &usage, &error) != STATUS_OK) {
         reply_error(call, &error);
         return;
     }
     event.usage_set.agent = agent;
     event.usage_set.usage = usage;
-    agents_submit(call, &event, agent, UINT64_MAX);
+    agents_submit(call, &event, agent, version == STATE_AGENT_ANY ? STATE_AGENT_PRESENT : version, agents_put_usage_finished);
 }

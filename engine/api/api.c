@@ -1,6 +1,7 @@
 #include "api/api.h"
 
 #include "api/access.h"
+#include "api/cors.h"
 #include "api/reply.h"
 
 enum api_access {
@@ -91,10 +92,10 @@ static unsigned listener_bit(int tag)
     }
 }
 
-static void reply_not_allowed(struct http_call *http, const char *allowed)
+static void reply_not_allowed(struct http_call *http, struct slice allowed)
 {
-    const struct http_header allow = {SLICE("Allow"), slice_from_str(allowed)};
-    struct slice detail = arena_printf(http->arena, "this resource answers: %s", allowed);
+    const struct http_header allow = {SLICE("Allow"), allowed};
+    struct slice detail = arena_printf(http->arena, "this resource answers: %.*s", SLICE_ARG(allowed));
 
     http_reply_problem(http, 405, detail, &allow, 1);
 }
@@ -120,6 +121,8 @@ static const struct api_route *route_find(const struct http_call *http, struct b
         else
             buf_add_slice(allowed, http_method_name(route->method));
     }
+    if (allowed->size > 0)
+        buf_add_str(allowed, ", OPTIONS");
     return NULL;
 }
 
@@ -131,8 +134,10 @@ static void api_dispatch(struct api_call *call)
     buf_create(&allowed, call->http->arena);
     route = route_find(call->http, &allowed);
     if (!route && allowed.size > 0) {
-        buf_add_char(&allowed, '\0');
-        reply_not_allowed(call->http, allowed.failed ? "" : allowed.data);
+        if (call->http->method == HTTP_METHOD_OPTIONS)
+            cors_reply_options(call, buf_slice(&allowed));
+        else
+            reply_not_allowed(call->http, buf_slice(&allowed));
         return;
     }
     if (!route) {
@@ -159,7 +164,7 @@ void api_handle(void *context, struct http_call *http)
     }
     *call = (struct api_call){.api = api, .http = http, .begun_ns = clock_monotonic_ns()};
     http->user = call;
-    if (access_check(call))
+    if (cors_begin(call) && access_check(call))
         api_dispatch(call);
 }
 

@@ -41,6 +41,7 @@ struct api_shared {
     size_t worker_count;
     /* Asks the process to stop being ready: set once while draining. */
     const _Atomic bool *draining;
+    struct retries *retries; /* has its own lock */
 };
 
 struct api {

@@ -169,6 +169,24 @@ bool body_money(struct api_call *call, const cJSON *object, const char *name, bo
     return false;
 }
 
+/* ---- headers ---- */
+
+bool header_idempotency_key(struct api_call *call, struct slice *key)
+{
+    size_t count = http_header_get(call->http, "idempotency-key", key);
+    bool good = count == 1 && key->size > 0 && key->size <= REQUEST_ID_MAX;
+
+    if (count == 0) {
+        *key = (struct slice){0};
+        return true;
+    }
+    for (size_t i = 0; good && i < key->size; i++)
+        good = key->data[i] > ' ' && key->data[i] <= '~';
+    if (!good)
+        reply_problem(call, 400, "Idempotency-Key", "send it once, with 1 to 128 printable ASCII characters and no space");
+    return good;
+}
+
 /* ---- query parameters ---- */
 
 static void reply_parameter(struct api_call *call, const char *name, const char *message)

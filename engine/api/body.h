@@ -17,6 +17,9 @@ bool body_text(struct api_call *call, const cJSON *object, const char *name, siz
 bool body_integer(struct api_call *call, const cJSON *object, const char *name, int64_t low, int64_t high, int64_t *out);
 /* Optional money member; reads the digits as written. */
 bool body_money(struct api_call *call, const cJSON *object, const char *name, bool *present, int64_t *micro_usd);
+/* The header Idempotency-Key: empty when it is not sent. False (answered) when it is no key: 1 to 128 printable ASCII
+ * characters, once. */
+bool header_idempotency_key(struct api_call *call, struct slice *key);
 
 /* Optional query parameters, with the same rules. Text is empty when absent. */
 bool parameter_text(struct api_call *call, const char *name, struct slice *out);

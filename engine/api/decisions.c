@@ -2,6 +2,7 @@
 #include "api/api.h"
 #include "api/body.h"
 #include "api/changes.h"
+#include "api/cursor.h"
 #include "api/reply.h"
 #include "ledger/query.h"
 #include "proto/json.h"
@@ -53,7 +54,7 @@ static bool decisions_parse_query(struct api_call *call, struct ledger_query *qu
         !parameter_text(call, "escalation", &escalation) || !parameter_u64(call, "tier", 0, 3, &tier) ||
         !parameter_text(call, "tier", &tier_text) || !parameter_time(call, "since", &query->since_ms) ||
         !parameter_time(call, "until", &query->until_ms) || !parameter_u64(call, "limit", 1, API_LIMIT_MAX, &limit) ||
-        !parameter_u64(call, "cursor", 1, UINT64_MAX, &query->before))
+        !cursor_read_number(call, &query->before))
         return false;
     query->limit = limit;
     add_term(query, LEDGER_TERM_TYPE, slice_from_str(record_type_name(RECORD_DECISION)));
@@ -80,12 +81,8 @@ void api_decisions_list(struct api_call *call)
         reply_error(call, &error);
         return;
     }
-    buf_add_str(&page.out, "],\"next_cursor\":");
-    if (next > 0)
-        buf_printf(&page.out, "\"%llu\"}", (unsigned long long)next);
-    else
-        buf_add_str(&page.out, "null}");
-    reply_json(call, 200, &page.out);
+    buf_add_char(&page.out, ']');
+    cursor_reply_number(call, &page.out, next);
 }
 
 /* ---- one decision ---- */
@@ -215,5 +212,5 @@ void api_decisions_outcome(struct api_call *call)
     change->events[0] = (struct event){.type = RECORD_OUTCOME, .by = caller_text(call), .outcome = outcome};
     change->event_count = 1;
     change->basis = (struct state_basis){.kind = STATE_BASIS_OUTCOME, .agent = outcome.agent};
-    change_begin(change);
+    changes_begin_once(change);
 }

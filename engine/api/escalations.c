@@ -2,6 +2,7 @@
 #include "api/api.h"
 #include "api/body.h"
 #include "api/changes.h"
+#include "api/cursor.h"
 #include "api/reply.h"
 #include "proto/json.h"
 #include "proto/money.h"
@@ -20,7 +21,7 @@ void api_escalations_list(struct api_call *call)
 
     if (!parameters_check(call, names) || !parameter_text(call, "state", &filter.state) ||
         !parameter_text(call, "agent", &filter.agent) || !parameter_u64(call, "limit", 1, API_LIMIT_MAX, &limit) ||
-        !parameter_u64(call, "cursor", 1, UINT64_MAX, &filter.before))
+        !cursor_read_number(call, &filter.before))
         return;
     filter.limit = limit;
     buf_create(&out, call->http->arena);
@@ -29,11 +30,7 @@ void api_escalations_list(struct api_call *call)
         reply_error(call, &error);
         return;
     }
-    if (next > 0)
-        buf_printf(&out, ",\"next_cursor\":\"%llu\"}", (unsigned long long)next);
-    else
-        buf_add_str(&out, ",\"next_cursor\":null}");
-    reply_json(call, 200, &out);
+    cursor_reply_number(call, &out, next);
 }
 
 struct escalation_view {
@@ -118,7 +115,7 @@ static void resolve_submit(struct change *change, const struct escalation_view *
     change->escalation_id = view->id;
     change->basis.kind = STATE_BASIS_RESOLVE;
     change->basis.agent = view->agent;
-    change_begin(change);
+    changes_begin_once(change);
 }
 
 void api_escalations_deny(struct api_call *call)
@@ -283,10 +280,9 @@ void api_escalations_approve(struct api_call *call)
 
     if (!approval_parse(call, &approval) || !escalation_find(call, &view))
         return;
-    if (!view.pending) {
-        reply_problem(call, 409, "", "the escalation has been resolved already, or has expired");
+    /* One that is resolved is the sequencer's to refuse, or the retry of what resolved it. */
+    if (view.pending && !approval_check_budget(call, &view, &approval, &period))
         return;
-    }
-    if (approval_check_budget(call, &view, &approval, &period) && approval_new_grant(call, &grant_id))
+    if (approval_new_grant(call, &grant_id))
         approval_submit(call, &view, &approval, grant_id, period);
 }

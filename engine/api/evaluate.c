@@ -128,14 +128,11 @@ static void evaluate_answer(struct decide_call *decide)
 static bool evaluate_merge_key(struct api_call *call, struct request *request)
 {
     struct slice key;
-    size_t count = http_header_get(call->http, "idempotency-key", &key);
 
-    if (count == 0)
-        return true;
-    if (count > 1 || key.size == 0 || key.size > REQUEST_ID_MAX) {
-        reply_problem(call, 400, "Idempotency-Key", "send it once, with 1 to 128 characters");
+    if (!header_idempotency_key(call, &key))
         return false;
-    }
+    if (key.size == 0)
+        return true;
     if (request->idempotency_key.size > 0 && !slice_equal(request->idempotency_key, key)) {
         reply_problem(call, 400, "Idempotency-Key", "the header and /idempotency_key differ");
         return false;

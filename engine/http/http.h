@@ -157,7 +157,7 @@ struct http_call {
     struct arena *arena; /* of this call; freed after the answer */
     struct http_worker *worker;
 
-    /* The handler's. All NULL when it is called. */
+    /* The handler's. All NULL and 0 when it is called. */
     void *user;
     /*
      * The client has gone before the answer was complete. Called from the loop, at most once, never from inside a function
@@ -168,6 +168,9 @@ struct http_call {
     void (*on_drain)(struct http_call *call);
     /* All that was written to this stream has left: write more. Called from the loop. */
     void (*on_writable)(struct http_call *call);
+    /* Go with whatever answers this call, whoever writes it: trusted text that lives as long as the call. */
+    const struct http_header *standing;
+    size_t standing_count;
 };
 
 struct slice http_method_name(enum http_method method);

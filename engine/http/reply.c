@@ -22,6 +22,7 @@ const char *http_status_title(int status)
                   {406, "Not Acceptable"},
                   {408, "Request Timeout"},
                   {409, "Conflict"},
+                  {410, "Gone"},
                   {412, "Precondition Failed"},
                   {413, "Content Too Large"},
                   {414, "URI Too Long"},
@@ -82,6 +83,8 @@ void reply_write_head(struct call *call, const struct http_reply *reply, bool ha
     }
     for (size_t i = 0; i < reply->header_count; i++)
         add_header(out, reply->headers[i].name, reply->headers[i].value);
+    for (size_t i = 0; i < call->public.standing_count; i++)
+        add_header(out, call->public.standing[i].name, call->public.standing[i].value);
     if (call->close)
         buf_add_str(out, "Connection: close\r\n");
     else if (call->public.version_minor == 0)

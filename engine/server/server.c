@@ -1,5 +1,6 @@
 #include "server/server.h"
 
+#include "api/retries.h"
 #include "base/folder_watch.h"
 #include "http/bind.h"
 #include "ledger/checkpointer.h"
@@ -28,6 +29,7 @@ struct server {
     struct activation *activation;
     struct housekeeping *housekeeping;
     struct api_shared shared;
+    struct retries *retries;
     char token[FILES_TOKEN_SIZE];
     struct slice origins[API_ORIGINS_MAX];
     _Atomic bool draining;
@@ -233,7 +235,8 @@ static enum status allocate_workers(struct server *server, struct error *error)
     server->workers = calloc(server->worker_count, sizeof *server->workers);
     server->apis = calloc(server->worker_count, sizeof *server->apis);
     server->fds = calloc(server->worker_count * SERVER_LISTENERS, sizeof *server->fds);
-    if (!server->workers || !server->apis || !server->fds)
+    server->retries = retries_new();
+    if (!server->workers || !server->apis || !server->fds || !server->retries)
         return error_set(error, STATUS_NO_MEMORY, "", "out of memory");
     memset(server->fds, -1, server->worker_count * SERVER_LISTENERS * sizeof *server->fds);
     return STATUS_OK;
@@ -269,7 +272,8 @@ static void share(struct server *server)
                                          .started_ms = server->log.clock.now_ms(server->log.clock.context),
                                          .workers = server->apis,
                                          .worker_count = server->worker_count,
-                                         .draining = &server->draining};
+                                         .draining = &server->draining,
+                                         .retries = server->retries};
     split_origins(server);
     for (size_t w = 0; w < server->worker_count; w++)
         server->apis[w] = &server->workers[w].api;
@@ -466,6 +470,7 @@ void server_stop(struct server *server)
     if (server->watch >= 0)
         close(server->watch);
     log_event(&server->log, LOG_INFO, "stopped", LOG_N("threads", (int64_t)server->worker_count));
+    retries_delete(server->retries);
     free(server->workers);
     free(server->apis);
     free(server->fds);

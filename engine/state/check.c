@@ -125,9 +125,15 @@ static enum ledger_result check_agent(struct state *state, const struct state_ba
 {
     const struct agent *agent = agents_find(state_shard(state, basis->agent), basis->agent);
 
-    if (basis->agent_version == UINT64_MAX || basis->agent_version == (agent ? agent->version : 0))
-        return LEDGER_OK;
-    return refuse(txn, LEDGER_PRECONDITION, "version");
+    bool known = agent && agent->known, holds;
+
+    if (basis->agent_version == STATE_AGENT_ANY)
+        holds = true;
+    else if (basis->agent_version == STATE_AGENT_ABSENT || basis->agent_version == STATE_AGENT_PRESENT)
+        holds = known == (basis->agent_version == STATE_AGENT_PRESENT);
+    else
+        holds = known && basis->agent_version == agent->version;
+    return holds ? LEDGER_OK : refuse(txn, LEDGER_PRECONDITION, "version");
 }
 
 enum ledger_result check_txn(void *context, struct ledger_txn *txn, uint64_t index, int64_t time_ms)

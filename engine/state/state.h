@@ -38,13 +38,20 @@ struct slice state_action_key(const struct state *state);
 
 /* ---- deciding ---- */
 
+/* For agent_version of BASIS_AGENT, besides a version: no condition; there is no agent of this name; there is one; a version
+ * that none ever has. */
+#define STATE_AGENT_ANY UINT64_MAX
+#define STATE_AGENT_ABSENT (UINT64_MAX - 1)
+#define STATE_AGENT_PRESENT (UINT64_MAX - 2)
+#define STATE_AGENT_NEVER (UINT64_MAX - 3)
+
 /* What a decision was based on; checked again by the sequencer. A decision's txn points to one through `preconditions`. */
 struct state_basis {
     enum { STATE_BASIS_DECISION = 1, STATE_BASIS_OUTCOME, STATE_BASIS_RESOLVE, STATE_BASIS_AGENT } kind;
     struct slice agent;
     uint64_t as_of;         /* ledger size the facts saw */
     uint64_t agent_version; /* of the agent's manifest, limit and usage; 0: unknown agent. A change gives LEDGER_PRECONDITION.
-                               BASIS_AGENT: If-Match; UINT64_MAX: any */
+                               BASIS_AGENT: what a conditional update asks, or STATE_AGENT_* */
     uint64_t policy_epoch;  /* of the bundle evaluated; a replaced bundle gives LEDGER_PRECONDITION */
     const struct decision *decision;
     const struct event *event; /* OUTCOME, RESOLVE, AGENT */

@@ -3,6 +3,7 @@
  * real connection, pipeline and ledger (in memory). Each gets one answer that is HTTP, and never a 5xx but 503.
  */
 #include "api/api.h"
+#include "api/retries.h"
 
 #include <sched.h>
 #include <stdio.h>
@@ -60,6 +61,7 @@ static void start(void)
     shared.workers = apis;
     shared.worker_count = 1;
     shared.draining = &draining;
+    shared.retries = retries_new();
     if (activation_new(
             &(struct activation_options){
                 .folder = EDICT_POLICIES, .workers = 1, .ledger = shared.ledger, .state = shared.state, .log = &quiet},

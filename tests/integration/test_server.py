@@ -54,10 +54,10 @@ def test_agents_with_versions(simple):
     assert shown.json["namespace"] == "one"
     tag = shown.headers["etag"]
     manifest = {"namespace": "uno"}
-    assert simple.call("PUT", "/v1/agents/agent-1", manifest, admin=True, headers={"If-Match": '"0"'}).status == 409
+    assert simple.call("PUT", "/v1/agents/agent-1", manifest, admin=True, headers={"If-Match": '"0"'}).status == 412
     changed = simple.call("PUT", "/v1/agents/agent-1", manifest, admin=True, headers={"If-Match": tag})
     assert changed.status == 200 and changed.headers["etag"] != tag
-    assert simple.call("PUT", "/v1/agents/agent-1", manifest, admin=True, headers={"If-Match": tag}).status == 409
+    assert simple.call("PUT", "/v1/agents/agent-1", manifest, admin=True, headers={"If-Match": tag}).status == 412
     for wrong, said in (
         ({"namespce": "x"}, 'did you mean "namespace"'), ({}, "/namespace: required"), ({"namespace": "x", "budget": {"monthly_limit_usd": "-1"}}, "/budget/monthly_limit_usd"),
         ({"namespace": "x", "resource_quotas": {"compute": {"cpu_cores": "many"}}}, "/resource_quotas/compute/cpu_cores"),
