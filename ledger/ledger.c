@@ -34,6 +34,7 @@ static struct ledger *ledger_new(struct store *store, const struct ledger_option
     inbox_create(&ledger->inbox, ledger_wake, ledger);
     merkle_create(&ledger->merkle);
     postings_create(&ledger->postings);
+    recent_create(&ledger->recent);
     scrub_create(&ledger->scrub);
     ledger->batch = store->ops->batch_new(store);
     return ledger;
@@ -172,6 +173,7 @@ void ledger_close(struct ledger *ledger)
         return;
     ledger_stop(ledger);
     postings_destroy(&ledger->postings);
+    recent_destroy(&ledger->recent);
     scrub_destroy(&ledger->scrub);
     if (ledger->batch)
         ledger->store->ops->batch_delete(ledger->batch);

@@ -1,10 +1,10 @@
 #include "ledger/query.h"
 
-#include "ledger/postings.h"
+#include "ledger/recent.h"
 
 #include <stdlib.h>
 
-/* A walk down the postings of one term, newest first. */
+/* A walk down the postings of one term, newest first: those of groups, read at once, then row by row. */
 struct walk {
     struct store *store;
     char prefix[POSTINGS_KEY_MAX];
@@ -204,7 +204,7 @@ enum status ledger_query(struct ledger *ledger, const struct ledger_query *query
                          uint64_t *next, struct error *error)
 {
     struct walk walks[8] = {{0}};
-    uint64_t from = 0, to = ledger_durable(ledger);
+    uint64_t from = 0, size = ledger_durable(ledger), to = size;
     enum status status = STATUS_OK;
 
     if (query->until_ms > 0)
@@ -217,6 +217,12 @@ enum status ledger_query(struct ledger *ledger, const struct ledger_query *query
         walks[i].store = ledger_store(ledger);
         walks[i].prefix_size = postings_key(query->terms[i].kind, query->terms[i].value, NULL, walks[i].prefix);
         walks[i].row_first = UINT64_MAX;
+        if (status == STATUS_OK)
+            status = recent_read(walks[i].store, size, query->terms[i].kind, query->terms[i].value, &walks[i].indices,
+                                 &walks[i].count, error);
+        walks[i].capacity = walks[i].count;
+        if (walks[i].count > 0)
+            walks[i].row_first = walks[i].indices[0];
     }
     if (status == STATUS_OK)
         status = run(ledger, query, walks, from, to, visit, context, next, error);

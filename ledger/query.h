@@ -1,7 +1,7 @@
 /*
- * Finding entries again without scanning what does not match. Each group of the sequencer writes, for every term that occurs in
- * it, one posting row: <kind byte> <value> 0x00 <u64be first index>  ->  LEB128 deltas of the indices that carry the term
- * Queries intersect the postings of their terms, newest first. Any thread; sees durable entries only.
+ * Finding entries again without scanning what does not match. Each entry carries terms (ledger.h); the index of terms has rows
+ * by term (postings.h) and, for the newest entries, rows by group (recent.h). Queries intersect the postings of their terms,
+ * newest first. Any thread; sees durable entries only.
  */
 #ifndef EDICT_LEDGER_QUERY_H
 #define EDICT_LEDGER_QUERY_H

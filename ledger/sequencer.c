@@ -214,11 +214,14 @@ static enum status commit(struct ledger *ledger, struct group *group, struct err
         return STATUS_OK;
     if (fold->flush)
         fold->flush(fold->context, ledger->batch);
-    group->ok = postings_write(&ledger->postings, ledger->batch) && group->ok;
+    status = recent_write(&ledger->recent, ledger->store, &ledger->postings, group->first_index, ledger->next_index,
+                          ledger->batch, error);
     put_head(ledger, &root);
     scrub_write(&ledger->scrub, ledger->batch);
-    if (!group->ok)
-        return error_set(error, STATUS_NO_MEMORY, "", "out of memory while writing a group");
+    if (status == STATUS_OK && !group->ok)
+        status = error_set(error, STATUS_NO_MEMORY, "", "out of memory while writing a group");
+    if (status != STATUS_OK)
+        return status;
     begun = clock_monotonic_ns();
     status = ledger->store->ops->commit(ledger->store, ledger->batch, ledger->options.sync, error);
     count_group(ledger, ledger->next_index - group->first_index, clock_monotonic_ns() - begun);

@@ -8,6 +8,7 @@
 #include "ledger/merkle.h"
 #include "ledger/postings.h"
 #include "ledger/private.h"
+#include "ledger/recent.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -28,7 +29,8 @@ struct ledger {
     struct ledger_txn *pending_first, *pending_last;
     struct store_batch *batch;
     struct merkle merkle;
-    struct postings postings;
+    struct postings postings; /* of the group that is being written */
+    struct recent recent;
     struct scrub scrub;
     int64_t last_time_ms;
     uint64_t next_index;

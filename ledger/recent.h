@@ -1,0 +1,39 @@
+/*
+ * The newest part of the index of terms. A group of the sequencer writes one row for all of its terms, which costs far less
+ * than a row a term; when the log passes a multiple of RECENT_SPAN entries, what has come since the last one is merged into
+ * rows by term (postings.h) and the groups' rows go. So the rows of groups in a ledger of `size` entries are exactly those that
+ * begin at or after recent_from(size), and nothing has to be remembered about it.
+ *
+ * A group's row:  00 <u64be first index>  ->  for each term: kind byte, value (LEB128 size, bytes), LEB128 count, then that
+ * many LEB128 numbers: how far the first index lies past the group's, then each past the one before.
+ */
+#ifndef EDICT_LEDGER_RECENT_H
+#define EDICT_LEDGER_RECENT_H
+
+#include "ledger/postings.h"
+
+enum { RECENT_SPAN = 2048 };
+_Static_assert((int)RECENT_SPAN >= (int)LEDGER_GROUP_ENTRIES_MAX + (int)LEDGER_TXN_ENTRIES_MAX,
+               "a group passes at most one multiple");
+
+static inline uint64_t recent_from(uint64_t size)
+{
+    return size - size % RECENT_SPAN;
+}
+
+struct recent {
+    struct postings merged; /* reused */
+};
+
+void recent_create(struct recent *recent);
+void recent_destroy(struct recent *recent);
+/* Sequencer: the terms of the entries [first, size), which are one group: as its row, or merged with those before it. Forgets
+ * `postings`. */
+enum status recent_write(struct recent *recent, struct store *store, struct postings *postings, uint64_t first, uint64_t size,
+                         struct store_batch *batch, struct error *error) EDICT_MUST_USE;
+/* The indices that carry the term in the rows of groups, ascending, as far as a ledger of `size` entries has such rows; `out`
+ * is malloc'ed, `*count` may be 0. Read these before rows by term: what is merged meanwhile is then found there. Any thread. */
+enum status recent_read(struct store *store, uint64_t size, char kind, struct slice value, uint64_t **out, size_t *count,
+                        struct error *error) EDICT_MUST_USE;
+
+#endif
