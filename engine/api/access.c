@@ -109,21 +109,34 @@ static void reply_unauthorized(struct api_call *call, struct slice detail)
     reply_problem_with(call, 401, detail, &challenge, 1);
 }
 
+/* Is this the value of an Authorization header with the admin token? */
+static bool is_admin_token(const struct api_shared *shared, struct slice value)
+{
+    struct slice scheme = slice_sub(value, 0, slice_find(value, ' ', 0)), token = slice_sub(value, scheme.size + 1, SIZE_MAX);
+
+    while (token.size > 0 && token.data[0] == ' ')
+        token = slice_sub(token, 1, SIZE_MAX);
+    return slice_equal_no_case(scheme, "bearer") && slice_equal_secret(token, shared->admin_token);
+}
+
+bool access_is_admin(const struct api_shared *shared, const struct http_call *http)
+{
+    struct slice value;
+
+    return http_header_get(http, "authorization", &value) == 1 && is_admin_token(shared, value);
+}
+
 /* A token that does not fit never falls back to the role of an agent: whoever sent it believes to be an admin. */
 static bool access_check_token(struct api_call *call)
 {
-    struct slice value, scheme, token;
+    struct slice value;
     bool present;
 
     if (!header_is_unique(call, "authorization", &value, &present))
         return false;
     if (!present)
         return true;
-    scheme = slice_sub(value, 0, slice_find(value, ' ', 0));
-    token = slice_sub(value, scheme.size + 1, SIZE_MAX);
-    while (token.size > 0 && token.data[0] == ' ')
-        token = slice_sub(token, 1, SIZE_MAX);
-    if (slice_equal_no_case(scheme, "bearer") && slice_equal_secret(token, call->api->shared->admin_token)) {
+    if (is_admin_token(call->api->shared, value)) {
         call->role = API_ROLE_ADMIN;
         return true;
     }

@@ -10,6 +10,8 @@
 
 /* Sets role and agent, or answers the call with a problem and returns false. */
 bool access_check(struct api_call *call);
+/* Does this call carry the admin token? For before its body is there; answers nothing. */
+bool access_is_admin(const struct api_shared *shared, const struct http_call *http);
 /* Answers 401: this needs the admin token. */
 void access_require_admin(struct api_call *call);
 /* May the caller see what belongs to `owner`? An agent has to name itself. Never tells apart "not yours" and "not there":

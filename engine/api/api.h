@@ -17,8 +17,9 @@
 enum {
     API_BODY_MAX =
         64 * 1024, /* bytes of a request body; the HTTP layer lets a little more through, so that the refusal can say why */
-    API_WAIT_S_MAX = 60,    /* of a long poll */
-    API_LIMIT_DEFAULT = 50, /* items of a page */
+    API_UPLOAD_MAX = 1024 * 1024, /* the same, of policies that an admin uploads */
+    API_WAIT_S_MAX = 60,          /* of a long poll */
+    API_LIMIT_DEFAULT = 50,       /* items of a page */
     API_LIMIT_MAX = 500,
     API_ORIGINS_MAX = 16
 };
@@ -30,6 +31,7 @@ struct api_shared {
     struct checkpointer *checkpointer;
     struct state *state;
     struct activation *activation;
+    struct judge *judge;
     const struct log *log;
     struct clock clock;
     struct slice admin_token;    /* hex */
@@ -78,6 +80,8 @@ void api_create(struct api *api, const struct api_shared *shared, struct http_wo
 void api_destroy(struct api *api); /* after the http worker */
 /* Handler of every listener; `context` is the worker's struct api. */
 void api_handle(void *context, struct http_call *call);
+/* body_limit of the listeners; the same context. */
+size_t api_body_limit(void *context, const struct http_call *call);
 /* work_post_f; `context` is a struct api. Any thread. */
 void api_post(void *context, struct work *work);
 /* http_posted_f of the worker. */
@@ -105,6 +109,7 @@ void api_escalations_deny(struct api_call *call);
 void api_escalations_cancel(struct api_call *call);
 void api_policies_list(struct api_call *call);
 void api_policies_reload(struct api_call *call);
+void api_policies_check(struct api_call *call);
 void api_ledger_show(struct api_call *call);
 void api_ledger_entries(struct api_call *call);
 void api_ledger_entry(struct api_call *call);

@@ -23,7 +23,7 @@ static bool is_json_type(struct slice type)
     return true;
 }
 
-bool body_check(struct api_call *call)
+bool body_check_up_to(struct api_call *call, size_t max)
 {
     struct slice type;
     size_t count = http_header_get(call->http, "content-type", &type);
@@ -32,11 +32,16 @@ bool body_check(struct api_call *call)
         reply_problem(call, 415, "Content-Type", "send application/json");
         return false;
     }
-    if (call->http->body.size > API_BODY_MAX) {
-        reply_problem(call, 413, "", "the body is larger than 65536 bytes");
+    if (call->http->body.size > max) {
+        reply_problem_with(call, 413, arena_printf(call->http->arena, "the body is larger than %zu bytes", max), NULL, 0);
         return false;
     }
     return true;
+}
+
+bool body_check(struct api_call *call)
+{
+    return body_check_up_to(call, API_BODY_MAX);
 }
 
 static const char *nearest_name(struct slice name, const char *const *names)

@@ -8,6 +8,8 @@
 
 /* Is the body application/json within bounds? Else answers 415, 413 or 400 and returns false. */
 bool body_check(struct api_call *call);
+/* The same with another bound. */
+bool body_check_up_to(struct api_call *call, size_t max);
 /* The body as an object with no members but `names` (NULL-terminated); `may_be_empty`: no body at all gives an empty object.
  * Answers and returns NULL otherwise. */
 cJSON *body_object(struct api_call *call, const char *const *names, bool may_be_empty);

@@ -5,8 +5,11 @@
 
 static size_t body_limit(const struct connection *connection)
 {
-    size_t own = connection->listener->options.body_bytes_max;
+    const struct http_listener *listener = &connection->listener->options;
+    size_t own = listener->body_limit ? listener->body_limit(listener->context, &connection->incoming->public) : 0;
 
+    if (own == 0)
+        own = listener->body_bytes_max;
     return own > 0 ? own : connection->worker->options.body_bytes_max;
 }
 

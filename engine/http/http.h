@@ -69,6 +69,8 @@ struct http_listener {
     void *context;
     struct ssl_ctx_st *tls; /* NULL: plain. The worker takes a reference of its own */
     size_t body_bytes_max;  /* 0: that of the options */
+    /* Once a head is there: how large this call's body may be; 0: as above. May be NULL. Reads the call only. */
+    size_t (*body_limit)(void *context, const struct http_call *call);
 };
 
 /* `options` may be NULL (defaults) and is copied. NULL and `error` when the system refuses. */

@@ -120,38 +120,54 @@ static enum status check_library(const struct policy_file *file, const struct po
     return STATUS_OK;
 }
 
-enum status policy_check(const char *folder, const struct policy_limits *limits, struct policy_report *report,
-                         struct error *error)
+static void check_rules(const struct policy_bundle *bundle, struct policy_report *report)
+{
+    struct checker checker = {.bundle = bundle, .report = report};
+
+    for (size_t i = 0; i < bundle->rule_count; i++) {
+        check_reasons(&checker, &bundle->rules[i]);
+        check_match(&checker, &bundle->rules[i]);
+    }
+    check_shadows(&checker);
+}
+
+enum status policy_check_files(const struct policy_file *files, size_t count, const struct policy_limits *limits,
+                               struct policy_report *report, struct error *error)
 {
     struct policy_bundle *bundle = NULL;
-    struct folder_files files = {0};
-    struct arena arena;
     struct error detail = {0};
     enum status status;
-    size_t i;
 
     if (limits == NULL)
         limits = &policy_limits_default;
-    arena_create(&arena, 256 * 1024, (size_t)BUNDLE_BYTES_MAX * 2);
-    status = policy_bundle_load(folder, limits, &bundle, report, &detail);
-    if (status == STATUS_OK) {
-        struct checker checker = {.bundle = bundle, .report = report};
-
-        for (i = 0; i < bundle->rule_count; i++) {
-            check_reasons(&checker, &bundle->rules[i]);
-            check_match(&checker, &bundle->rules[i]);
-        }
-        check_shadows(&checker);
-    }
+    status = policy_bundle_new(files, count, limits, &bundle, report, &detail);
+    if (status == STATUS_OK)
+        check_rules(bundle, report);
     if (status == STATUS_INVALID && report_has_errors(report))
         status = STATUS_OK;
-    if (status == STATUS_OK)
-        status = folder_read(folder, "lib", true, &arena, &files, NULL, &detail);
-    for (i = 0; status == STATUS_OK && i < files.count; i++)
-        status = check_library(&files.items[i], limits, report, &detail);
+    for (size_t i = 0; status == STATUS_OK && i < count; i++) {
+        if (slice_starts_with(files[i].path, SLICE("lib/")))
+            status = check_library(&files[i], limits, report, &detail);
+    }
     report_sort(report);
-    folder_files_destroy(&files);
     policy_bundle_release(bundle);
-    arena_destroy(&arena);
     return status == STATUS_OK ? STATUS_OK : error_set(error, status, detail.where, "%s", detail.message);
+}
+
+enum status policy_check(const char *folder, const struct policy_limits *limits, struct policy_report *report,
+                         struct error *error)
+{
+    struct folder_files files = {0};
+    struct arena arena;
+    enum status status;
+
+    arena_create(&arena, 256 * 1024, (size_t)BUNDLE_BYTES_MAX * 2);
+    status = folder_read_bundle(folder, &arena, &files, report, error);
+    if (status == STATUS_OK)
+        status = policy_check_files(files.items, files.count, limits, report, error);
+    else if (status == STATUS_INVALID && report_has_errors(report))
+        status = STATUS_OK;
+    folder_files_destroy(&files);
+    arena_destroy(&arena);
+    return status;
 }

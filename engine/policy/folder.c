@@ -179,6 +179,18 @@ enum status folder_read(const char *folder, const char *sub, bool deep, struct a
     return status;
 }
 
+enum status folder_read_bundle(const char *folder, struct arena *arena, struct folder_files *out, struct policy_report *report,
+                               struct error *error)
+{
+    enum status status = folder_read(folder, "", false, arena, out, report, error);
+
+    if (status == STATUS_OK)
+        status = folder_read(folder, "lib", true, arena, out, report, error);
+    if (status == STATUS_OK)
+        status = folder_read(folder, "learned", false, arena, out, report, error);
+    return status;
+}
+
 enum status policy_bundle_load(const char *folder, const struct policy_limits *limits, struct policy_bundle **out,
                                struct policy_report *report, struct error *error)
 {
@@ -188,11 +200,7 @@ enum status policy_bundle_load(const char *folder, const struct policy_limits *l
 
     *out = NULL;
     arena_create(&arena, 256 * 1024, (size_t)BUNDLE_BYTES_MAX * 2);
-    status = folder_read(folder, "", false, &arena, &files, report, error);
-    if (status == STATUS_OK)
-        status = folder_read(folder, "lib", true, &arena, &files, report, error);
-    if (status == STATUS_OK)
-        status = folder_read(folder, "learned", false, &arena, &files, report, error);
+    status = folder_read_bundle(folder, &arena, &files, report, error);
     if (status == STATUS_OK)
         status = policy_bundle_new(files.items, files.count, limits, out, report, error);
     folder_files_destroy(&files);

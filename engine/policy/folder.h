@@ -16,6 +16,9 @@ struct folder_files {
  * empty. */
 enum status folder_read(const char *folder, const char *sub, bool deep, struct arena *arena, struct folder_files *out,
                         struct policy_report *report, struct error *error) EDICT_MUST_USE;
+/* All that a bundle is made of: DIR/, DIR/lib/ (deep), DIR/learned/. */
+enum status folder_read_bundle(const char *folder, struct arena *arena, struct folder_files *out, struct policy_report *report,
+                               struct error *error) EDICT_MUST_USE;
 void folder_files_destroy(struct folder_files *files);
 
 #endif

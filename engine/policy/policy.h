@@ -118,6 +118,10 @@ enum status policy_evaluate(struct policy_vm *vm, const cJSON *request_view, con
 enum status policy_check(const char *folder, const struct policy_limits *limits, struct policy_report *report,
                          struct error *error) EDICT_MUST_USE;
 
+/* The same of files in memory, as for policy_bundle_new. */
+enum status policy_check_files(const struct policy_file *files, size_t count, const struct policy_limits *limits,
+                               struct policy_report *report, struct error *error) EDICT_MUST_USE;
+
 struct policy_test_result {
     struct slice name, file;
     int line;

@@ -1,5 +1,6 @@
 /* edictd: reads its configuration, starts the server, waits, stops it. */
 #include "proto/json.h"
+#include "server/confined.h"
 #include "server/server.h"
 
 #include <stdio.h>
@@ -41,6 +42,8 @@ int main(int argc, char **argv)
     struct error error = {0};
 
     json_setup();
+    if (confined_is_asked(argc, argv))
+        confined_main(argc, argv);
     if (config_read(argc, argv, environ, &config, &action, &error) != STATUS_OK) {
         print_error(&error);
         return EXIT_BAD_INPUT;

@@ -2,6 +2,7 @@
 
 #include "api/retries.h"
 #include "base/folder_watch.h"
+#include "confine/judge.h"
 #include "http/bind.h"
 #include "ledger/checkpointer.h"
 #include "server/files.h"
@@ -27,6 +28,7 @@ struct server {
     struct ledger *ledger;
     struct checkpointer *checkpointer;
     struct activation *activation;
+    struct judge *judge;
     struct housekeeping *housekeeping;
     struct api_shared shared;
     struct retries *retries;
@@ -265,6 +267,7 @@ static void share(struct server *server)
                                          .checkpointer = server->checkpointer,
                                          .state = server->state,
                                          .activation = server->activation,
+                                         .judge = server->judge,
                                          .log = &server->log,
                                          .clock = clock_system(),
                                          .admin_token = slice_from(server->token, sizeof server->token),
@@ -315,6 +318,8 @@ static enum status start_steps(struct server *server, struct error *error)
     }
     if (status == STATUS_OK)
         status = open_policies(server, error);
+    if (status == STATUS_OK)
+        status = judge_start(&server->judge, error);
     if (status == STATUS_OK)
         status = bind_listeners(server, error);
     if (status == STATUS_OK) {
@@ -449,12 +454,14 @@ void server_stop(struct server *server)
     stop_workers(server);
     if (server->activation)
         activation_stop(server->activation);
+    judge_stop(server->judge);
     housekeeping_stop(server->housekeeping);
     if (server->ledger)
         ledger_stop(server->ledger);
     checkpointer_stop(server->checkpointer);
     for (size_t w = 0; w < server->worker_count && server->workers; w++)
         worker_destroy(&server->workers[w]);
+    judge_delete(server->judge);
     activation_delete(server->activation);
     ledger_close(server->ledger);
     state_close(server->state);

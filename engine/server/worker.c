@@ -4,7 +4,8 @@
 
 static enum status worker_listen(struct worker *worker, int tag, int fd, struct error *error)
 {
-    struct http_listener listener = {.fd = fd, .tag = tag, .handler = api_handle, .context = &worker->api};
+    struct http_listener listener = {
+        .fd = fd, .tag = tag, .handler = api_handle, .body_limit = api_body_limit, .context = &worker->api};
 
     return http_worker_listen(worker->http, &listener, error);
 }

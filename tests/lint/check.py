@@ -12,14 +12,15 @@ from pathlib import Path
 # Folder: module name, and whose headers it may include. The most specific folder counts.
 MODULES = {
     "engine/base": ("base", set()),
+    "engine/confine": ("confine", {"base"}),
     "engine/parse": ("parse", {"base"}),
     "proto": ("proto", {"base"}),
     "ledger": ("ledger", {"base", "proto"}),
     "engine/policy": ("policy", {"base", "proto", "parse"}),
     "engine/state": ("state", {"base", "proto", "ledger"}),
     "engine/http": ("http", {"base"}),
-    "engine/api": ("api", {"base", "proto", "ledger", "policy", "state", "http", "engine"}),
-    "engine/server": ("server", {"base", "proto", "ledger", "policy", "state", "http", "engine", "api"}),
+    "engine/api": ("api", {"base", "confine", "proto", "ledger", "policy", "state", "http", "engine"}),
+    "engine/server": ("server", {"base", "confine", "proto", "ledger", "policy", "state", "http", "engine", "api"}),
     "engine": ("engine", {"base", "proto", "ledger", "policy", "state"}),
     "cli": ("cli", {"base", "proto", "ledger", "policy", "state", "engine"}),
 }
@@ -32,6 +33,7 @@ OUTSIDE = {
     r"openssl/(ssl|err)": ("engine/http/",),
     r"llhttp\.h": ("engine/http/", "cli/client.c", "bench/"),
     r"tree_sitter/": ("engine/parse/",),
+    r"(seccomp|linux/landlock)\.h": ("engine/confine/",),
 }
 LINES_MAX = 600
 BYTES_MAX = 1_000_000
