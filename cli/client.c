@@ -117,7 +117,7 @@ static int connect_tcp(const char *host, const char *port)
 
 static enum status client_connect(const struct client *client, int *fd, struct error *error)
 {
-    const struct timeval patience = {.tv_sec = CLIENT_TIMEOUT_S};
+    const struct timeval patience = {.tv_sec = client->timeout_s > 0 ? client->timeout_s : CLIENT_TIMEOUT_S};
 
     *fd = client->unix_path[0] ? connect_unix(client->unix_path) : connect_tcp(client->host, client->port);
     if (*fd < 0)

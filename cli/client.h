@@ -8,12 +8,19 @@
 #include "base/arena.h"
 #include "base/status.h"
 
-enum { CLIENT_ADDRESS_MAX = 512, CLIENT_TOKEN_MAX = 256, CLIENT_ANSWER_MAX = 64 * 1024 * 1024, CLIENT_TIMEOUT_S = 90 };
+enum {
+    CLIENT_ADDRESS_MAX = 512,
+    CLIENT_TOKEN_MAX = 256,
+    CLIENT_ANSWER_MAX = 64 * 1024 * 1024,
+    CLIENT_TIMEOUT_S = 90,
+    CLIENT_PATIENCE_S = 86400
+};
 
 struct client {
     char unix_path[CLIENT_ADDRESS_MAX]; /* empty: TCP */
     char host[128], port[8];
     char token[CLIENT_TOKEN_MAX]; /* empty: none */
+    unsigned timeout_s;           /* without a byte from the server; 0: CLIENT_TIMEOUT_S */
     struct slice headers;         /* more of them, each ended by CR LF; may be empty */
 };
 

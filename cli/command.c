@@ -44,6 +44,12 @@ static int print_problem(struct command *command, const struct client_answer *an
                                                                                                            : COMMAND_FAILED;
 }
 
+static const struct client *with_patience(struct client *client, const struct command *command)
+{
+    client->timeout_s = command->patient ? CLIENT_PATIENCE_S : 0;
+    return client;
+}
+
 int command_call_text(struct command *command, const char *method, struct slice target, struct slice body, cJSON **document)
 {
     const struct json_limits limits = {.bytes = CLIENT_ANSWER_MAX, .depth = 64, .members = 1000000};
@@ -53,7 +59,7 @@ int command_call_text(struct command *command, const char *method, struct slice 
 
     *document = NULL;
     if (client_create(&client, args_get(command->args, "server"), command->data, &error) != STATUS_OK ||
-        client_call(&client, command->arena, method, target, body, &answer, &error) != STATUS_OK)
+        client_call(with_patience(&client, command), command->arena, method, target, body, &answer, &error) != STATUS_OK)
         return command_fail(&error);
     if (answer.status < 200 || answer.status > 299)
         return print_problem(command, &answer);

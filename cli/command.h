@@ -20,8 +20,9 @@ struct command {
     const struct args *args;
     struct arena *arena;
     const char *data;
-    bool json;   /* --json: the server's document as it is */
-    bool colour; /* stdout is a terminal and NO_COLOR is not set */
+    bool patient; /* calls may take as long as they take */
+    bool json;    /* --json: the server's document as it is */
+    bool colour;  /* stdout is a terminal and NO_COLOR is not set */
 };
 
 /* Prints "edict: where: message" to stderr; returns the exit code for the status. */

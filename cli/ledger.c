@@ -1,6 +1,7 @@
 #include "cli/command.h"
 #include "cli/ledger_offline.h"
 #include "cli/ledger_proof.h"
+#include "cli/ledger_upkeep.h"
 #include "cli/policy.h"
 #include "cli/show.h"
 
@@ -167,10 +168,19 @@ int command_ledger(struct command *command)
     static const struct {
         const char *name;
         int (*run)(struct command *command);
-    } verbs[] = {{"tail", ledger_tail},       {"show", ledger_show},     {"checkpoint", ledger_checkpoint},
-                 {"prove", ledger_prove},     {"export", ledger_export}, {"verify", ledger_verify_command},
-                 {"rebuild", ledger_rebuild}, {"replay", ledger_replay}};
-    const char *verb = command_word(command, 1, "tail, show, checkpoint, prove, export, verify, rebuild or replay");
+    } verbs[] = {{"tail", ledger_tail},
+                 {"show", ledger_show},
+                 {"checkpoint", ledger_checkpoint},
+                 {"prove", ledger_prove},
+                 {"export", ledger_export},
+                 {"verify", ledger_verify_command},
+                 {"rebuild", ledger_rebuild},
+                 {"replay", ledger_replay},
+                 {"backup", ledger_backup},
+                 {"restore", ledger_restore},
+                 {"new-origin", ledger_new_origin},
+                 {"rotate-key", ledger_rotate_key}};
+    const char *verb = command_word(command, 1, "a command of the ledger, such as tail, verify or backup");
 
     if (!verb)
         return COMMAND_BAD_INPUT;
@@ -178,9 +188,10 @@ int command_ledger(struct command *command)
         if (strcmp(verb, verbs[i].name) == 0)
             return verbs[i].run(command);
     }
-    fprintf(stderr,
-            "edict: ledger: \"%s\" is no command here; there are tail, show, checkpoint, prove, export, verify, rebuild and "
-            "replay\n",
-            verb);
+    fprintf(
+        stderr,
+        "edict: ledger: \"%s\" is no command here; there are tail, show, checkpoint, prove, export, verify, rebuild, replay, "
+        "backup, restore, new-origin and rotate-key\n",
+        verb);
     return COMMAND_BAD_INPUT;
 }

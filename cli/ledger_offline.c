@@ -1,9 +1,12 @@
 #include "cli/ledger_offline.h"
 
-#include "ledger/log_key.h"
+#include "base/file.h"
+#include "cli/progress.h"
+#include "engine/custody.h"
 #include "ledger/verify.h"
 #include "state/state.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -15,12 +18,31 @@ enum status ledger_offline_open(struct command *command, struct store **store, s
     return store_open_rocksdb(folder, true, store, error);
 }
 
-/* On a terminal only, and on stderr. */
-static void show_progress(void *context, uint64_t done, uint64_t all)
+/* Whoever has the store open holds a lock on its file LOCK. */
+static long lock_holder(const char *folder)
 {
-    (void)context;
-    if (isatty(STDERR_FILENO))
-        fprintf(stderr, "\r%llu of %llu entries%s", (unsigned long long)done, (unsigned long long)all, done == all ? "\n" : "");
+    char path[FILE_PATH_MAX];
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct error error;
+    int fd = file_path(path, folder, "ledger/LOCK", &error) == STATUS_OK ? open(path, O_RDWR | O_CLOEXEC) : -1;
+    bool held = fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+
+    if (fd >= 0)
+        close(fd);
+    return held ? (long)lock.l_pid : 0;
+}
+
+enum status ledger_offline_open_at_rest(struct command *command, struct store **store, struct error *error)
+{
+    long holder = lock_holder(command->data);
+
+    if (holder > 0)
+        return error_set(
+            error, STATUS_CONFLICT, command->data,
+            "process %ld writes this ledger, and what is looked at here must not change. Take a backup with `edict "
+            "ledger backup DIR` and look at that with --data DIR, or stop edictd first",
+            holder);
+    return ledger_offline_open(command, store, error);
 }
 
 static void print_verified(const struct command *command, const struct verify_result *result)
@@ -36,32 +58,29 @@ static void print_verified(const struct command *command, const struct verify_re
                (unsigned long long)result->bytes, DIGEST_HEX_SIZE, root);
 }
 
-/* A copy without the key has nothing to compare with. */
+/* A copy without any key has nothing to compare with. */
 static enum status compare_checkpoint(struct command *command, struct store *store, uint64_t entries, struct error *error)
 {
-    struct note_signer signer = {0};
-    struct error none;
-    enum status status = log_key_read(command->data, &signer, &none);
+    struct custody custody;
+    enum status status = custody_verifiers(command->data, store, &custody, error);
 
     if (status == STATUS_NOT_FOUND)
         return STATUS_OK;
-    if (status == STATUS_OK)
-        status = log_checkpoint_compare(command->data, &signer, store, entries, error);
-    else
-        *error = none;
-    note_signer_destroy(&signer);
-    return status;
+    return status == STATUS_OK ? custody_compare(&custody, store, entries, error) : status;
 }
 
 int ledger_offline_verify(struct command *command)
 {
     struct store *store = NULL;
     struct verify_result result;
+    struct progress progress;
     struct error error = {0};
-    enum status status = ledger_offline_open(command, &store, &error);
+    enum status status = ledger_offline_open_at_rest(command, &store, &error);
 
+    progress_begin(&progress, "verifying");
     if (status == STATUS_OK)
-        status = ledger_verify(store, show_progress, NULL, &result, &error);
+        status = ledger_verify(store, progress_show, &progress, &result, &error);
+    progress_end(&progress);
     if (status == STATUS_OK)
         status = compare_checkpoint(command, store, result.entries, &error);
     if (store)
@@ -77,21 +96,24 @@ int ledger_offline_verify(struct command *command)
 int ledger_offline_rebuild(struct command *command)
 {
     struct store *store = NULL;
-    uint64_t entries = 0, rows = 0, differences = 0;
+    struct state_rebuild rebuild = {0};
+    struct progress progress;
     struct error error = {0};
-    enum status status = ledger_offline_open(command, &store, &error);
+    enum status status = ledger_offline_open_at_rest(command, &store, &error);
 
+    progress_begin(&progress, "folding");
     if (status == STATUS_OK)
-        status = state_rebuild_compare(store, RECORD_TENANT_DEFAULT, &entries, &rows, &differences, &error);
+        status = state_rebuild_compare(store, RECORD_TENANT_DEFAULT, progress_show, &progress, &rebuild, &error);
+    progress_end(&progress);
     if (store)
         store->ops->close(store);
     if (status == STATUS_OK && command->json)
-        printf("{\"entries\":%llu,\"rows\":%llu,\"differences\":%llu}\n", (unsigned long long)entries, (unsigned long long)rows,
-               (unsigned long long)differences);
+        printf("{\"entries\":%llu,\"rows\":%llu,\"differences\":%llu}\n", (unsigned long long)rebuild.entries,
+               (unsigned long long)rebuild.rows, (unsigned long long)rebuild.differences);
     else if (status == STATUS_OK)
-        printf("%llu entries folded; %llu rows kept, %llu differ\n", (unsigned long long)entries, (unsigned long long)rows,
-               (unsigned long long)differences);
-    if (status != STATUS_OK || differences > 0)
+        printf("%llu entries folded; %llu rows kept, %llu differ\n", (unsigned long long)rebuild.entries,
+               (unsigned long long)rebuild.rows, (unsigned long long)rebuild.differences);
+    if (status != STATUS_OK || rebuild.differences > 0)
         command_fail(&error);
-    return status == STATUS_OK && differences == 0 ? COMMAND_OK : COMMAND_FAILED;
+    return status == STATUS_OK && rebuild.differences == 0 ? COMMAND_OK : COMMAND_FAILED;
 }

@@ -10,6 +10,9 @@
 /* The ledger of --data, read-only. */
 enum status ledger_offline_open(struct command *command, struct store **store, struct error *error) EDICT_MUST_USE;
 
+/* The same, refused while a server writes it. */
+enum status ledger_offline_open_at_rest(struct command *command, struct store **store, struct error *error) EDICT_MUST_USE;
+
 /* Every entry, the tree over them, the tiles, the last signed checkpoint. Exit 0 when all is well, 1 when not. */
 int ledger_offline_verify(struct command *command);
 /* Folds all entries into fresh state in memory and compares it with the state that is kept. */

@@ -2,7 +2,7 @@
 #include "cli/ledger_proof.h"
 #include "cli/ledger_offline.h"
 #include "cli/show.h"
-#include "ledger/log_key.h"
+#include "engine/custody.h"
 #include "ledger/tlog_proof.h"
 
 #include <fcntl.h>
@@ -29,34 +29,34 @@ static int put_out(struct command *command, struct slice bytes)
 
 /* ---- from the files in --data ---- */
 
-static enum status open_offline(struct command *command, struct store **store, struct note_signer *signer, struct slice *bytes,
+static enum status open_offline(struct command *command, struct store **store, struct custody *custody, struct slice *bytes,
                                 struct checkpoint *checkpoint, struct error *error)
 {
-    enum status status = log_key_read(command->data, signer, error);
+    enum status status = ledger_offline_open(command, store, error);
 
     if (status == STATUS_OK)
-        status = log_checkpoint_read(command->data, signer, command->arena, bytes, checkpoint, error);
-    if (status == STATUS_OK && store)
-        status = ledger_offline_open(command, store, error);
+        status = custody_verifiers(command->data, *store, custody, error);
+    if (status == STATUS_OK)
+        status = log_checkpoint_read(command->data, custody->verifiers, custody->verifier_count, command->arena, bytes,
+                                     checkpoint, error);
     return status;
 }
 
 static int prove_offline(struct command *command, uint64_t index)
 {
-    struct note_signer signer = {0};
+    struct custody custody;
     struct checkpoint checkpoint;
     struct store *store = NULL;
     struct slice bytes;
     struct proof proof;
     struct error error = {0};
     struct buf out;
-    enum status status = open_offline(command, &store, &signer, &bytes, &checkpoint, &error);
+    enum status status = open_offline(command, &store, &custody, &bytes, &checkpoint, &error);
 
     if (status == STATUS_OK)
         status = proof_inclusion(store, index, checkpoint.size, &proof, &error);
     if (store)
         store->ops->close(store);
-    note_signer_destroy(&signer);
     if (status != STATUS_OK)
         return command_fail(&error);
     buf_create(&out, command->arena);
@@ -121,17 +121,20 @@ static int print_checkpoint(struct command *command, struct slice key, struct sl
 
 static int checkpoint_offline(struct command *command)
 {
-    struct note_signer signer = {0};
+    struct custody custody;
     struct checkpoint checkpoint;
+    struct store *store = NULL;
     struct slice bytes;
     struct error error = {0};
     struct buf key;
+    enum status status = open_offline(command, &store, &custody, &bytes, &checkpoint, &error);
 
-    if (open_offline(command, NULL, &signer, &bytes, &checkpoint, &error) != STATUS_OK)
+    if (store)
+        store->ops->close(store);
+    if (status != STATUS_OK)
         return command_fail(&error);
     buf_create(&key, command->arena);
-    note_verifier_write(&key, &signer.verifier);
-    note_signer_destroy(&signer);
+    note_verifier_write(&key, &custody.verifiers[0]);
     return print_checkpoint(command, buf_slice(&key), bytes);
 }
 

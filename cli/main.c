@@ -29,6 +29,11 @@ static const char help[] =
     "  edict ledger export [--out FILE]           every entry, a JSON object a line\n"
     "  edict ledger replay [--since TIME]         every decision again by its own policies; exit 1 when one differs\n"
     "  edict ledger verify | rebuild              on the files in --data, without a server\n"
+    "  edict ledger backup DIR [--with-key]       a running server's ledger into a new folder; --offline: of --data\n"
+    "  edict ledger restore BACKUP --reason TEXT  verifies it, makes --data of it, and goes on under a new origin and key\n"
+    "      [--origin NAME] [--key VERIFIER-KEY]\n"
+    "  edict ledger new-origin --reason TEXT      for a --data that is deliberately not what was signed; [--origin NAME]\n"
+    "  edict ledger rotate-key [--overlap-s N]    another signing key, same origin; [--reason TEXT]; --offline\n"
     "  edict ledger verify --proof FILE --key VERIFIER-KEY --entry FILE\n"
     "\n"
     "  --server URL    http://HOST:PORT or unix:PATH; default: the socket in --data\n"
@@ -65,9 +70,11 @@ static const char *const valued_flags[] = {"server",
                                            "token-file",
                                            "key",
                                            "entry",
+                                           "origin",
+                                           "overlap-s",
                                            NULL};
-static const char *const plain_flags[] = {"json",  "help",    "version",        "all", "coverage", "follow",
-                                          "watch", "offline", "fail-if-looser", NULL};
+static const char *const plain_flags[] = {"json",  "help",    "version",        "all",      "coverage", "follow",
+                                          "watch", "offline", "fail-if-looser", "with-key", NULL};
 
 enum { ARENA_CAP = 512 * 1024 * 1024 };
 

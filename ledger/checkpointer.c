@@ -10,7 +10,12 @@ enum { FOLDER_SIZE = 1024 };
 struct checkpointer {
     struct ledger *ledger;
     char folder[FOLDER_SIZE];
-    struct note_signer signer;
+    struct clock clock;
+    pthread_mutex_t signing; /* held while one checkpoint is made; guards what follows */
+    struct note_signer signers[CHECKPOINTER_SIGNERS_MAX];
+    size_t signer_count;
+    int64_t until_ms;
+    bool again; /* sign although the log has not grown: the signers have changed */
     const struct log *log;
     pthread_t thread;
     bool started;
@@ -22,20 +27,27 @@ struct checkpointer {
     uint64_t size;
 };
 
-/* Signs when the log has grown. A checkpoint that cannot be kept is not shown, and the next round tries again. */
-static enum status sign(struct checkpointer *checkpointer, struct error *error)
+static size_t signers_now(const struct checkpointer *checkpointer)
 {
-    struct checkpoint checkpoint = {.origin = slice_from_str(checkpointer->signer.verifier.name)};
+    if (checkpointer->signer_count > 1 && clock_now_ms(&checkpointer->clock) >= checkpointer->until_ms)
+        return 1;
+    return checkpointer->signer_count;
+}
+
+/* Signs when the log has grown. A checkpoint that cannot be kept is not shown, and the next round tries again. */
+static enum status sign_locked(struct checkpointer *checkpointer, struct error *error)
+{
+    struct checkpoint checkpoint = {.origin = slice_from_str(checkpointer->signers[0].verifier.name)};
     struct arena arena;
     struct buf bytes;
     enum status status;
 
     ledger_root(checkpointer->ledger, &checkpoint.size, &checkpoint.root);
-    if (checkpoint.size == checkpointer->size && checkpointer->bytes.size > 0) /* only this thread writes them */
+    if (checkpoint.size == checkpointer->size && checkpointer->bytes.size > 0 && !checkpointer->again)
         return STATUS_OK;
     arena_create(&arena, 4096, 1 << 20);
     buf_create(&bytes, &arena);
-    status = checkpoint_sign(&checkpoint, &checkpointer->signer, 1, &bytes, error);
+    status = checkpoint_sign(&checkpoint, checkpointer->signers, signers_now(checkpointer), &bytes, error);
     if (status == STATUS_OK)
         status = log_checkpoint_write(checkpointer->folder, buf_slice(&bytes), error);
     if (status == STATUS_OK) {
@@ -44,8 +56,43 @@ static enum status sign(struct checkpointer *checkpointer, struct error *error)
         buf_add(&checkpointer->bytes, bytes.data, bytes.size);
         checkpointer->size = checkpoint.size;
         pthread_mutex_unlock(&checkpointer->mutex);
+        checkpointer->again = false;
     }
     arena_destroy(&arena);
+    return status;
+}
+
+static enum status sign(struct checkpointer *checkpointer, struct error *error)
+{
+    enum status status;
+
+    pthread_mutex_lock(&checkpointer->signing);
+    status = sign_locked(checkpointer, error);
+    pthread_mutex_unlock(&checkpointer->signing);
+    return status;
+}
+
+static void take_signers(struct checkpointer *checkpointer, const struct note_signer *signers, size_t count, int64_t until_ms)
+{
+    for (size_t i = 0; i < CHECKPOINTER_SIGNERS_MAX; i++) {
+        note_signer_destroy(&checkpointer->signers[i]);
+        if (i < count)
+            checkpointer->signers[i] = signers[i];
+    }
+    checkpointer->signer_count = count < CHECKPOINTER_SIGNERS_MAX ? count : CHECKPOINTER_SIGNERS_MAX;
+    checkpointer->until_ms = until_ms;
+    checkpointer->again = true;
+}
+
+enum status checkpointer_set_signers(struct checkpointer *checkpointer, const struct note_signer *signers, size_t count,
+                                     int64_t until_ms, struct error *error)
+{
+    enum status status;
+
+    pthread_mutex_lock(&checkpointer->signing);
+    take_signers(checkpointer, signers, count, until_ms);
+    status = sign_locked(checkpointer, error);
+    pthread_mutex_unlock(&checkpointer->signing);
     return status;
 }
 
@@ -121,10 +168,12 @@ enum status checkpointer_start(const struct checkpointer_options *options, struc
     if (!checkpointer)
         return error_set(error, STATUS_NO_MEMORY, "", "out of memory");
     checkpointer->ledger = options->ledger;
-    checkpointer->signer = *options->signer;
+    checkpointer->clock = options->clock;
+    take_signers(checkpointer, options->signers, options->signer_count, options->until_ms);
     checkpointer->log = options->log;
     snprintf(checkpointer->folder, sizeof checkpointer->folder, "%s", options->folder);
     pthread_mutex_init(&checkpointer->mutex, NULL);
+    pthread_mutex_init(&checkpointer->signing, NULL);
     create_condition(&checkpointer->wake);
     buf_create(&checkpointer->bytes, NULL);
     status = sign(checkpointer, error);
@@ -151,8 +200,9 @@ void checkpointer_stop(struct checkpointer *checkpointer)
     }
     pthread_cond_destroy(&checkpointer->wake);
     pthread_mutex_destroy(&checkpointer->mutex);
+    pthread_mutex_destroy(&checkpointer->signing);
     buf_destroy(&checkpointer->bytes);
-    note_signer_destroy(&checkpointer->signer);
+    take_signers(checkpointer, NULL, 0, 0);
     free(checkpointer);
 }
 
@@ -169,7 +219,12 @@ bool checkpointer_get(struct checkpointer *checkpointer, struct arena *arena, st
     return bytes->data != NULL;
 }
 
-const struct note_verifier *checkpointer_verifier(const struct checkpointer *checkpointer)
+struct note_verifier checkpointer_verifier(struct checkpointer *checkpointer)
 {
-    return &checkpointer->signer.verifier;
+    struct note_verifier verifier;
+
+    pthread_mutex_lock(&checkpointer->signing);
+    verifier = checkpointer->signers[0].verifier;
+    pthread_mutex_unlock(&checkpointer->signing);
+    return verifier;
 }

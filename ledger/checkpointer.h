@@ -9,14 +9,17 @@
 #include "ledger/ledger.h"
 #include "ledger/log_key.h"
 
-enum { CHECKPOINTER_SOON_MS = 100, CHECKPOINTER_IDLE_MS = 1000 };
+enum { CHECKPOINTER_SOON_MS = 100, CHECKPOINTER_IDLE_MS = 1000, CHECKPOINTER_SIGNERS_MAX = 2 };
 
 struct checkpointer;
 
 struct checkpointer_options {
-    struct ledger *ledger;            /* not owned */
-    const char *folder;               /* of ledger.checkpoint; copied */
-    const struct note_signer *signer; /* copied */
+    struct ledger *ledger;             /* not owned */
+    const char *folder;                /* of ledger.checkpoint; copied */
+    const struct note_signer *signers; /* copied; the key in force first */
+    size_t signer_count;
+    int64_t until_ms; /* the second one signs until then, by the clock */
+    struct clock clock;
     const struct log *log;
 };
 
@@ -28,6 +31,10 @@ void checkpointer_stop(struct checkpointer *checkpointer);
 /* The last one signed, copied to `arena`; asks for a newer one within CHECKPOINTER_SOON_MS where the log has grown. Any thread.
  * False when the arena is exhausted. */
 bool checkpointer_get(struct checkpointer *checkpointer, struct arena *arena, struct slice *bytes, uint64_t *size);
-const struct note_verifier *checkpointer_verifier(const struct checkpointer *checkpointer);
+/* From now on others sign: a checkpoint by them is kept and shown on return. One thread at a time. */
+enum status checkpointer_set_signers(struct checkpointer *checkpointer, const struct note_signer *signers, size_t count,
+                                     int64_t until_ms, struct error *error) EDICT_MUST_USE;
+/* What the key in force signs as. A copy; any thread. */
+struct note_verifier checkpointer_verifier(struct checkpointer *checkpointer);
 
 #endif

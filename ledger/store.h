@@ -34,6 +34,8 @@ struct store_ops {
     /* Appends to the batch; copies. Failure is sticky and reported by commit. `value` is the concatenation of `count` parts. */
     void (*put)(struct store_batch *batch, enum store_family family, struct slice key, const struct slice *value, size_t count);
     void (*remove)(struct store_batch *batch, enum store_family family, struct slice key);
+    /* Every row whose key is in [from, to), also those put earlier in this batch. */
+    void (*remove_range)(struct store_batch *batch, enum store_family family, struct slice from, struct slice to);
     /* Writes everything or nothing. With `sync` it is on the disk on return. An error means that the outcome is UNKNOWN and the
      * store is broken: every later commit fails. The batch is emptied either way. Sequencer thread. */
     enum status (*commit)(struct store *store, struct store_batch *batch, bool sync, struct error *error);
@@ -47,6 +49,9 @@ struct store_ops {
      * After OK no file of the store holds what was committed as removed before the call. Slow; not the sequencer's thread. */
     enum status (*scrub)(struct store *store, enum store_family family, struct slice from, struct slice to,
                          struct error *error);
+    /* Everything committed, as a store of RocksDB in `folder`, which must not exist; on the disk on return. One moment's state:
+     * commits may go on meanwhile. Where it can, it shares files that never change (hard links). */
+    enum status (*copy)(struct store *store, const char *folder, struct error *error);
     struct store_batch *(*batch_new)(struct store *store);
     void (*batch_delete)(struct store_batch *batch);
     size_t (*batch_bytes)(const struct store_batch *batch);

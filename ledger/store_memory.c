@@ -1,4 +1,5 @@
 /* The second store: sorted arrays in memory. For tests and tools; the same contract as RocksDB's. */
+#include "base/file.h"
 #include "ledger/store.h"
 
 #include <pthread.h>
@@ -22,6 +23,7 @@ struct memory_store {
 struct memory_change {
     enum store_family family;
     bool remove;
+    bool range; /* remove: all of [key, value) */
     struct slice key, value;
 };
 
@@ -93,6 +95,16 @@ static void memory_put(struct store_batch *batch, enum store_family family, stru
 static void memory_remove(struct store_batch *batch, enum store_family family, struct slice key)
 {
     batch_add(batch, family, true, key, NULL, 0);
+}
+
+static void memory_remove_range(struct store_batch *base, enum store_family family, struct slice from, struct slice to)
+{
+    struct memory_batch *batch = (struct memory_batch *)base;
+    size_t count = batch->count;
+
+    batch_add(base, family, true, from, &to, 1);
+    if (batch->count > count)
+        batch->changes[count].range = true;
 }
 
 static void batch_clear(struct memory_batch *batch)
@@ -168,6 +180,20 @@ static bool family_grow(struct memory_family *family)
     return true;
 }
 
+static void family_remove_range(struct memory_family *family, struct slice from, struct slice to)
+{
+    size_t first = family_find(family, from), last = family_find(family, to);
+
+    if (last <= first)
+        return;
+    for (size_t i = first; i < last; i++) {
+        free_slice(family->rows[i].key);
+        free_slice(family->rows[i].value);
+    }
+    memmove(&family->rows[first], &family->rows[last], (family->count - last) * sizeof *family->rows);
+    family->count -= last - first;
+}
+
 /* Takes the change's memory. */
 static void family_apply(struct memory_family *family, struct memory_change *change)
 {
@@ -175,6 +201,10 @@ static void family_apply(struct memory_family *family, struct memory_change *cha
     bool there = family_has(family, at, change->key);
     struct memory_row *row = &family->rows[at];
 
+    if (change->range) {
+        family_remove_range(family, change->key, change->value);
+        return;
+    }
     if (there) {
         free_slice(row->key);
         free_slice(row->value);
@@ -281,6 +311,39 @@ static enum status memory_scrub(struct store *store, enum store_family family, s
     return STATUS_OK;
 }
 
+static enum status fill_copy(struct memory_store *store, struct store *copy, struct error *error)
+{
+    struct store_batch *batch = copy->ops->batch_new(copy);
+    enum status status;
+
+    if (!batch)
+        return error_set(error, STATUS_NO_MEMORY, "", "out of memory");
+    pthread_rwlock_rdlock(&store->lock);
+    for (int f = 0; f < STORE_FAMILY_COUNT; f++) {
+        for (size_t i = 0; i < store->families[f].count; i++)
+            store_put(batch, (enum store_family)f, store->families[f].rows[i].key, store->families[f].rows[i].value);
+    }
+    pthread_rwlock_unlock(&store->lock);
+    status = copy->ops->commit(copy, batch, true, error);
+    copy->ops->batch_delete(batch);
+    return status;
+}
+
+static enum status memory_copy(struct store *base, const char *folder, struct error *error)
+{
+    struct store *copy = NULL;
+    enum status status;
+
+    if (file_exists(folder))
+        return error_set(error, STATUS_CONFLICT, folder, "it is there already");
+    status = store_open_rocksdb(folder, false, &copy, error);
+    if (status != STATUS_OK)
+        return status;
+    status = fill_copy((struct memory_store *)base, copy, error);
+    copy->ops->close(copy);
+    return status == STATUS_OK ? file_sync_tree(folder, error) : status;
+}
+
 static void memory_close(struct store *base)
 {
     struct memory_store *store = (struct memory_store *)base;
@@ -298,10 +361,12 @@ static void memory_close(struct store *base)
 
 static const struct store_ops memory_ops = {.put = memory_put,
                                             .remove = memory_remove,
+                                            .remove_range = memory_remove_range,
                                             .commit = memory_commit,
                                             .get = memory_get,
                                             .scan = memory_scan,
                                             .scrub = memory_scrub,
+                                            .copy = memory_copy,
                                             .batch_new = memory_batch_new,
                                             .batch_delete = memory_batch_delete,
                                             .batch_bytes = memory_batch_bytes,

@@ -1,4 +1,5 @@
 /* The store on RocksDB: the only file that includes its header. */
+#include "base/file.h"
 #include "ledger/store.h"
 
 #include <rocksdb/c.h>
@@ -15,7 +16,8 @@ enum {
     ROCKS_TOTAL_WAL = 64 << 20, /* beyond it families are flushed so that the log can be dropped */
     ROCKS_CACHE = 16 << 20,     /* blocks, shared by all families */
     ROCKS_OPEN_FILES = 256,
-    ROCKS_COMPACT_FORCE = 2 /* BottommostLevelCompaction::kForce; the C API has no name for it */
+    ROCKS_COMPACT_FORCE = 2, /* BottommostLevelCompaction::kForce; the C API has no name for it */
+    ROCKS_COPY_TRIES = 3
 };
 
 static const char *const family_names[STORE_FAMILY_COUNT] = {"default", "entries", "ids",   "postings",
@@ -72,6 +74,13 @@ static void rocks_remove(struct store_batch *base, enum store_family family, str
     struct rocks_batch *batch = (struct rocks_batch *)base;
 
     rocksdb_writebatch_delete_cf(batch->batch, batch->families[family], key.data, key.size);
+}
+
+static void rocks_remove_range(struct store_batch *base, enum store_family family, struct slice from, struct slice to)
+{
+    struct rocks_batch *batch = (struct rocks_batch *)base;
+
+    rocksdb_writebatch_delete_range_cf(batch->batch, batch->families[family], from.data, from.size, to.data, to.size);
 }
 
 static struct store_batch *rocks_batch_new(struct store *base)
@@ -216,6 +225,28 @@ static enum status rocks_scrub(struct store *base, enum store_family family, str
     return message ? rocks_failed(error, STATUS_IO, "", message) : STATUS_OK;
 }
 
+/* With 0 every family is flushed first: 7.8 could link a log that is not synced. A checkpoint that meets a new manifest just
+ * then fails (fixed in 9.6); so it is tried again. */
+static enum status rocks_copy(struct store *base, const char *folder, struct error *error)
+{
+    struct rocks_store *store = (struct rocks_store *)base;
+    rocksdb_checkpoint_t *checkpoint;
+    char *message = NULL;
+
+    for (int i = 0; i < ROCKS_COPY_TRIES; i++) {
+        rocksdb_free(message);
+        message = NULL;
+        checkpoint = rocksdb_checkpoint_object_create(store->db, &message);
+        if (!message)
+            rocksdb_checkpoint_create(checkpoint, folder, 0, &message);
+        if (checkpoint)
+            rocksdb_checkpoint_object_destroy(checkpoint);
+        if (!message)
+            return file_sync_tree(folder, error);
+    }
+    return rocks_failed(error, STATUS_IO, folder, message);
+}
+
 static void rocks_close(struct store *base)
 {
     struct rocks_store *store = (struct rocks_store *)base;
@@ -239,10 +270,12 @@ static void rocks_close(struct store *base)
 
 static const struct store_ops rocks_ops = {.put = rocks_put,
                                            .remove = rocks_remove,
+                                           .remove_range = rocks_remove_range,
                                            .commit = rocks_commit,
                                            .get = rocks_get,
                                            .scan = rocks_scan,
                                            .scrub = rocks_scrub,
+                                           .copy = rocks_copy,
                                            .batch_new = rocks_batch_new,
                                            .batch_delete = rocks_batch_delete,
                                            .batch_bytes = rocks_batch_bytes,

@@ -21,7 +21,8 @@ enum {
     API_WAIT_S_MAX = 60,          /* of a long poll */
     API_LIMIT_DEFAULT = 50,       /* items of a page */
     API_LIMIT_MAX = 500,
-    API_ORIGINS_MAX = 16
+    API_ORIGINS_MAX = 16,
+    API_PATH_MAX = 2048 /* of a folder that the server is to make */
 };
 
 enum api_listener { API_LISTENER_MCP = 1, API_LISTENER_REST, API_LISTENER_METRICS, API_LISTENER_UNIX };
@@ -29,6 +30,8 @@ enum api_listener { API_LISTENER_MCP = 1, API_LISTENER_REST, API_LISTENER_METRIC
 struct api_shared {
     struct ledger *ledger;
     struct checkpointer *checkpointer;
+    struct upkeep *upkeep;
+    const char *data; /* the data directory */
     struct state *state;
     struct activation *activation;
     struct judge *judge;
@@ -116,6 +119,9 @@ void api_ledger_entry(struct api_call *call);
 void api_ledger_key(struct api_call *call);
 void api_ledger_checkpoint(struct api_call *call);
 void api_ledger_tile(struct api_call *call);
+void api_ledger_keys(struct api_call *call);
+void api_ledger_backup(struct api_call *call);
+void api_ledger_rotate_key(struct api_call *call);
 void api_ledger_proof(struct api_call *call);
 void api_ledger_consistency(struct api_call *call);
 void api_authzen_evaluation(struct api_call *call);

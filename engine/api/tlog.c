@@ -33,12 +33,14 @@ static void reply_text(struct api_call *call, const struct buf *text)
 
 void api_ledger_key(struct api_call *call)
 {
+    struct note_verifier verifier;
     struct buf out;
 
     if (!no_parameters(call))
         return;
+    verifier = checkpointer_verifier(call->api->shared->checkpointer);
     buf_create(&out, call->http->arena);
-    note_verifier_write(&out, checkpointer_verifier(call->api->shared->checkpointer));
+    note_verifier_write(&out, &verifier);
     buf_add_char(&out, '\n');
     reply_text(call, &out);
 }

@@ -3,6 +3,7 @@
 #include "api/retries.h"
 #include "base/folder_watch.h"
 #include "confine/judge.h"
+#include "engine/upkeep.h"
 #include "http/bind.h"
 #include "ledger/checkpointer.h"
 #include "server/files.h"
@@ -26,10 +27,12 @@ struct server {
     struct store *store;
     struct state *state;
     struct ledger *ledger;
+    struct custody custody;
     struct checkpointer *checkpointer;
     struct activation *activation;
     struct judge *judge;
     struct housekeeping *housekeeping;
+    struct upkeep *upkeep;
     struct api_shared shared;
     struct retries *retries;
     char token[FILES_TOKEN_SIZE];
@@ -179,22 +182,35 @@ static enum status open_ledger(struct server *server, struct error *error)
 /* After the ledger is open and before anything is added: a ledger that shrank must not grow over what was signed for. */
 static enum status open_checkpoints(struct server *server, struct error *error)
 {
-    struct note_signer signer;
-    bool created;
-    enum status status = log_key_open(server->config.data, slice_from_str(server->config.origin), &signer, &created, error);
+    struct clock clock = clock_system();
+    struct custody *custody = &server->custody;
+    struct checkpointer_options options = {
+        .ledger = server->ledger, .folder = server->config.data, .clock = clock, .log = &server->log};
+    enum status status =
+        custody_open(server->config.data, slice_from_str(server->config.origin), server->store, custody, error);
 
     if (status != STATUS_OK)
         return status;
-    if (created)
-        log_event(&server->log, LOG_INFO, "made the ledger's key", LOG_S("origin", signer.verifier.name));
-    status = log_checkpoint_compare(server->config.data, &signer, server->store, ledger_durable(server->ledger), error);
+    if (custody->created)
+        log_event(&server->log, LOG_INFO, "made the ledger's key", LOG_S("origin", custody->signers[0].verifier.name));
+    status = custody_compare(custody, server->store, ledger_durable(server->ledger), error);
     if (status == STATUS_OK)
-        status = checkpointer_start(
-            &(struct checkpointer_options){
-                .ledger = server->ledger, .folder = server->config.data, .signer = &signer, .log = &server->log},
-            &server->checkpointer, error);
-    note_signer_destroy(&signer);
-    return status;
+        status = custody_keep_proof(custody, server->store, clock_now_ms(&clock), error);
+    options.signers = custody->signers;
+    options.signer_count = custody->signer_count;
+    options.until_ms = custody->until_ms;
+    return status == STATUS_OK ? checkpointer_start(&options, &server->checkpointer, error) : status;
+}
+
+static enum status start_upkeep(struct server *server, struct error *error)
+{
+    const struct upkeep_options options = {.ledger = server->ledger,
+                                           .checkpointer = server->checkpointer,
+                                           .custody = &server->custody,
+                                           .clock = clock_system(),
+                                           .log = &server->log};
+
+    return upkeep_start(&options, &server->upkeep, error);
 }
 
 static void print_report(const struct policy_report *report)
@@ -265,6 +281,8 @@ static void share(struct server *server)
 {
     server->shared = (struct api_shared){.ledger = server->ledger,
                                          .checkpointer = server->checkpointer,
+                                         .upkeep = server->upkeep,
+                                         .data = server->config.data,
                                          .state = server->state,
                                          .activation = server->activation,
                                          .judge = server->judge,
@@ -326,8 +344,10 @@ static enum status start_steps(struct server *server, struct error *error)
         const struct housekeeping_options housekeeping = {
             .ledger = server->ledger, .state = server->state, .clock = clock_system(), .log = &server->log};
 
+        status = start_upkeep(server, error);
         share(server);
-        status = housekeeping_start(&housekeeping, &server->housekeeping, error);
+        if (status == STATUS_OK)
+            status = housekeeping_start(&housekeeping, &server->housekeeping, error);
     }
     if (status == STATUS_OK)
         status = start_workers(server, error);
@@ -452,6 +472,7 @@ void server_stop(struct server *server)
         return;
     atomic_store(&server->draining, true);
     stop_workers(server);
+    upkeep_stop(server->upkeep);
     if (server->activation)
         activation_stop(server->activation);
     judge_stop(server->judge);
@@ -459,6 +480,7 @@ void server_stop(struct server *server)
     if (server->ledger)
         ledger_stop(server->ledger);
     checkpointer_stop(server->checkpointer);
+    custody_close(&server->custody);
     for (size_t w = 0; w < server->worker_count && server->workers; w++)
         worker_destroy(&server->workers[w]);
     judge_delete(server->judge);

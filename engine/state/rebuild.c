@@ -7,7 +7,9 @@ struct rebuild {
     struct state *state;
     struct store *rows;
     struct store_batch *batch;
-    uint64_t entries;
+    uint64_t entries, all;
+    state_progress_f progress;
+    void *context;
 };
 
 static enum status flush(struct rebuild *rebuild, struct error *error)
@@ -27,9 +29,11 @@ static enum status fold_entry(void *context, uint64_t index, struct slice record
     enum status status = load_apply_entry(rebuild->state, index, record, error);
 
     rebuild->entries++;
-    if (status == STATUS_OK && rebuild->entries % REBUILD_FLUSH_EVERY == 0)
-        status = flush(rebuild, error);
-    return status;
+    if (status != STATUS_OK || rebuild->entries % REBUILD_FLUSH_EVERY != 0)
+        return status;
+    if (rebuild->progress)
+        rebuild->progress(rebuild->context, rebuild->entries, rebuild->all);
+    return flush(rebuild, error);
 }
 
 /* ---- comparing ---- */
@@ -98,14 +102,16 @@ static enum status run(struct rebuild *rebuild, struct store *store, struct erro
     enum status status = state_open_split(rebuild->rows, store, &rebuild->state, error);
 
     if (status == STATUS_OK)
+        status = ledger_store_size(store, &rebuild->all, error);
+    if (status == STATUS_OK)
         status = ledger_each(store, 0, UINT64_MAX, fold_entry, rebuild, error);
     return status == STATUS_OK ? flush(rebuild, error) : status;
 }
 
-enum status state_rebuild_compare(struct store *store, struct slice tenant, uint64_t *entries, uint64_t *rows,
-                                  uint64_t *differences, struct error *error)
+enum status state_rebuild_compare(struct store *store, struct slice tenant, state_progress_f progress, void *context,
+                                  struct state_rebuild *out, struct error *error)
 {
-    struct rebuild rebuild = {0};
+    struct rebuild rebuild = {.progress = progress, .context = context};
     enum status status = store_open_memory(&rebuild.rows, error);
 
     (void)tenant;
@@ -113,9 +119,11 @@ enum status state_rebuild_compare(struct store *store, struct slice tenant, uint
         return status;
     rebuild.batch = rebuild.rows->ops->batch_new(rebuild.rows);
     status = rebuild.batch ? run(&rebuild, store, error) : error_set(error, STATUS_NO_MEMORY, "", "out of memory");
-    *entries = rebuild.entries;
+    *out = (struct state_rebuild){.entries = rebuild.entries};
+    if (progress && status == STATUS_OK)
+        progress(context, rebuild.entries, rebuild.all);
     if (status == STATUS_OK)
-        status = compare_stores(store, rebuild.rows, rows, differences, error);
+        status = compare_stores(store, rebuild.rows, &out->rows, &out->differences, error);
     state_close(rebuild.state);
     if (rebuild.batch)
         rebuild.rows->ops->batch_delete(rebuild.batch);

@@ -122,8 +122,12 @@ void state_watch_escalations(struct state *state, state_watch_f watch, void *con
 /* ---- rebuild ---- */
 /* Folds all entries of `store` into fresh rows in memory and compares them with the rows kept; `differences` counts rows that
  * differ, the first is named in `error`. */
-enum status state_rebuild_compare(struct store *store, struct slice tenant, uint64_t *entries, uint64_t *rows,
-                                  uint64_t *differences, struct error *error) EDICT_MUST_USE;
+struct state_rebuild {
+    uint64_t entries, rows, differences;
+};
+typedef void (*state_progress_f)(void *context, uint64_t done, uint64_t all); /* now and then, of entries; may be NULL */
+enum status state_rebuild_compare(struct store *store, struct slice tenant, state_progress_f progress, void *context,
+                                  struct state_rebuild *out, struct error *error) EDICT_MUST_USE;
 
 /* Totals for /metrics: agents, pending escalations, decisions by tier since the store began. */
 struct state_totals {

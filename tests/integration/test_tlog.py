@@ -135,7 +135,7 @@ def test_a_ledger_that_shrank_does_not_start(new_server, simple_policies, tmp_pa
     assert good.returncode == 0, good.stderr
     shutil.rmtree(server.folder / "ledger")
     shutil.copytree(old, server.folder / "ledger")  # a backup, restored as if nothing had happened since
-    with pytest.raises(RuntimeError, match="shorter than it was"):
+    with pytest.raises(RuntimeError, match="shorter than it was.*edict ledger new-origin"):
         server.start()
     bad = subprocess.run([BUILD / "edict", "--data", server.folder, "ledger", "verify"], capture_output=True, text=True, timeout=60)
     assert bad.returncode == 1 and "shorter" in bad.stderr
@@ -143,9 +143,13 @@ def test_a_ledger_that_shrank_does_not_start(new_server, simple_policies, tmp_pa
     with pytest.raises(RuntimeError, match="is missing"):
         server.start()
     (server.folder / "ledger.checkpoint").unlink()
+    with pytest.raises(RuntimeError, match="ledger.vkey.*is missing"):  # not by forgetting
+        server.start()
+    assert server.cli("ledger", "new-origin").returncode == 2  # it wants a reason
+    fresh = json.loads(server.cli("ledger", "new-origin", "--reason", "the newest entries are lost", "--json").stdout)
     server.start()  # on purpose: another key, another origin
     key = server.call("GET", "/v1/ledger/key", admin=True).body.decode()
-    assert key.split("+")[0] != (tmp_path / "ledger.key").read_text().split("+")[2]
+    assert key == fresh["verifier_key"] + "\n" and key.split("+")[0] != (tmp_path / "ledger.key").read_text().split("+")[2]
 
 
 def test_the_origin_is_fixed_with_the_key(new_server, simple_policies):
@@ -157,7 +161,7 @@ def test_the_origin_is_fixed_with_the_key(new_server, simple_policies):
     with pytest.raises(RuntimeError, match="origin \"example.com/edict\""):
         server.start()
     server.flags = ["--origin", "not a name"]
-    (server.folder / "ledger.key").unlink()
-    (server.folder / "ledger.checkpoint").unlink()
+    for name in ("ledger.key", "ledger.vkey", "ledger.checkpoint"):
+        (server.folder / name).unlink()
     with pytest.raises(RuntimeError, match="cannot name a key"):
         server.start()

@@ -325,40 +325,51 @@ END_TEST
 
 /* ---- the files ---- */
 
+static enum status compare(const char *folder, const struct note_signer *signer, struct slice former, uint64_t size)
+{
+    return log_checkpoint_compare(folder, &signer->verifier, 1, former, store, size, &error);
+}
+
 START_TEST(a_ledger_that_shrank_or_changed_is_refused)
 {
+    const struct slice none = {0};
     char folder[] = "/tmp/edict-test-XXXXXX", path[64];
-    struct note_signer signer, again;
+    struct note_signer signer, again, other;
+    struct note_verifier verifier;
     struct checkpoint checkpoint = {.size = SMALL};
     struct buf note;
-    bool created;
 
     ck_assert_ptr_nonnull(mkdtemp(folder));
     grow(SMALL, NULL);
-    ck_assert(log_key_open(folder, (struct slice){0}, &signer, &created, &error) == STATUS_OK && created);
-    ck_assert(log_key_open(folder, (struct slice){0}, &again, &created, &error) == STATUS_OK && !created);
+    ck_assert(log_key_read(folder, LOG_KEY, &again, &error) == STATUS_NOT_FOUND);
+    ck_assert(log_vkey_read(folder, &verifier, &error) == STATUS_NOT_FOUND);
+    ck_assert(log_key_generate(none, &signer, &error) == STATUS_OK &&
+              log_key_generate(SLICE("b"), &other, &error) == STATUS_OK);
+    ck_assert(log_key_write(folder, LOG_KEY, &signer, &error) == STATUS_OK);
+    ck_assert(log_key_read(folder, LOG_KEY, &again, &error) == STATUS_OK);
     ck_assert(note_verifier_equal(&signer.verifier, &again.verifier));
-    ck_assert(log_key_open(folder, SLICE("another"), &again, &created, &error) == STATUS_CONFLICT);
-    ck_assert(log_checkpoint_compare(folder, &signer, store, SMALL, &error) == STATUS_OK);
+    ck_assert(log_vkey_read(folder, &verifier, &error) == STATUS_OK && note_verifier_equal(&signer.verifier, &verifier));
+    ck_assert(compare(folder, &signer, none, SMALL) == STATUS_OK);
     checkpoint.origin = slice_from_str(signer.verifier.name);
     ck_assert(proof_root(store, SMALL, &checkpoint.root, &error) == STATUS_OK);
     buf_create(&note, &arena);
     ck_assert(checkpoint_sign(&checkpoint, &signer, 1, &note, &error) == STATUS_OK);
     ck_assert(log_checkpoint_write(folder, buf_slice(&note), &error) == STATUS_OK);
-    ck_assert(log_checkpoint_compare(folder, &signer, store, SMALL, &error) == STATUS_OK);
-    ck_assert(log_checkpoint_compare(folder, &signer, store, SMALL - 1, &error) == STATUS_CORRUPT);
+    ck_assert(compare(folder, &signer, none, SMALL) == STATUS_OK);
+    ck_assert(compare(folder, &signer, none, SMALL - 1) == STATUS_CORRUPT);
     ck_assert_ptr_nonnull(strstr(error.message, "shorter"));
+    ck_assert(compare(folder, &other, none, SMALL) == STATUS_CORRUPT);
+    ck_assert(compare(folder, &other, checkpoint.origin, SMALL) == STATUS_OK); /* an origin that was left on purpose */
     checkpoint.root.bytes[0] ^= 1;
     buf_create(&note, &arena);
     ck_assert(checkpoint_sign(&checkpoint, &signer, 1, &note, &error) == STATUS_OK);
     ck_assert(log_checkpoint_write(folder, buf_slice(&note), &error) == STATUS_OK);
-    ck_assert(log_checkpoint_compare(folder, &signer, store, SMALL, &error) == STATUS_CORRUPT);
+    ck_assert(compare(folder, &signer, none, SMALL) == STATUS_CORRUPT);
     ck_assert_ptr_nonnull(strstr(error.message, "not those that were signed for"));
     snprintf(path, sizeof path, "%s/ledger.key", folder);
     ck_assert_int_eq(chmod(path, 0644), 0);
-    ck_assert(log_key_open(folder, (struct slice){0}, &again, &created, &error) == STATUS_DENIED);
+    ck_assert(log_key_read(folder, LOG_KEY, &again, &error) == STATUS_DENIED);
     ck_assert_int_eq(unlink(path), 0);
-    ck_assert(log_key_open(folder, (struct slice){0}, &again, &created, &error) == STATUS_CORRUPT);
     snprintf(path, sizeof path, "%s/ledger.checkpoint", folder);
     ck_assert_int_eq(unlink(path), 0);
     ck_assert_int_eq(rmdir(folder), 0);

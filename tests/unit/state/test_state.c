@@ -162,14 +162,14 @@ static enum ledger_result decide(struct world *world, struct asked *asked, struc
 
 static void check_fold(struct store *store)
 {
-    uint64_t entries = 0, rows = 0, differences = 0;
+    struct state_rebuild rebuild;
     struct error error = {0};
 
-    ck_assert_msg(state_rebuild_compare(store, RECORD_TENANT_DEFAULT, &entries, &rows, &differences, &error) == STATUS_OK, "%s",
+    ck_assert_msg(state_rebuild_compare(store, RECORD_TENANT_DEFAULT, NULL, NULL, &rebuild, &error) == STATUS_OK, "%s",
                   error.message);
-    ck_assert_msg(differences == 0, "%llu of %llu rows differ: %s", (unsigned long long)differences, (unsigned long long)rows,
-                  error.message);
-    ck_assert_uint_gt(rows, 1);
+    ck_assert_msg(rebuild.differences == 0, "%llu of %llu rows differ: %s", (unsigned long long)rebuild.differences,
+                  (unsigned long long)rebuild.rows, error.message);
+    ck_assert_uint_gt(rebuild.rows, 1);
 }
 
 /* ---- random operations ---- */

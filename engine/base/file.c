@@ -1,0 +1,273 @@
+#include "base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FILE_COPY_BYTES = 1 << 16 };
+
+enum status file_path(char out[FILE_PATH_MAX], const char *folder, const char *name, struct error *error)
+{
+    if (snprintf(out, FILE_PATH_MAX, "%s/%s", folder, name) < FILE_PATH_MAX)
+        return STATUS_OK;
+    return error_set(error, STATUS_INVALID, folder, "the path is too long");
+}
+
+bool file_exists(const char *path)
+{
+    struct stat info;
+
+    return lstat(path, &info) == 0;
+}
+
+/* ---- one file ---- */
+
+enum status file_read(const char *path, struct arena *arena, size_t max, struct slice *out, mode_t *mode, struct error *error)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat info = {0};
+    char *room;
+    ssize_t size = -1;
+
+    if (fd < 0)
+        return error_set(error, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO, path, "cannot read: %m");
+    if (fstat(fd, &info) == 0 && info.st_size >= 0 && (size_t)info.st_size <= max) {
+        room = arena_alloc(arena, (size_t)info.st_size + 1);
+        size = room ? read(fd, room, (size_t)info.st_size) : -1;
+        *out = slice_from(room, size > 0 ? (size_t)size : 0);
+    }
+    close(fd);
+    if (mode)
+        *mode = info.st_mode;
+    if ((size_t)info.st_size > max)
+        return error_set(error, STATUS_TOO_LARGE, path, "larger than the %zu bytes that it may have", max);
+    return size == info.st_size ? STATUS_OK : error_set(error, STATUS_IO, path, "cannot read the whole file");
+}
+
+static bool write_all(int fd, struct slice bytes)
+{
+    while (bytes.size > 0) {
+        ssize_t written = write(fd, bytes.data, bytes.size);
+
+        if (written <= 0)
+            return false;
+        bytes = slice_sub(bytes, (size_t)written, SIZE_MAX);
+    }
+    return true;
+}
+
+enum status file_write(const char *path, struct slice bytes, struct error *error)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    bool ok = fd >= 0 && write_all(fd, bytes) && fsync(fd) == 0;
+
+    if (fd >= 0 && close(fd) != 0)
+        ok = false;
+    return ok ? STATUS_OK : error_set(error, STATUS_IO, path, "cannot write: %m");
+}
+
+enum status file_sync_folder(const char *folder, struct error *error)
+{
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool ok = fd >= 0 && fsync(fd) == 0;
+
+    if (fd >= 0)
+        close(fd);
+    return ok ? STATUS_OK : error_set(error, STATUS_IO, folder, "cannot sync: %m");
+}
+
+enum status file_rename(const char *folder, const char *from, const char *to, struct error *error)
+{
+    char old[FILE_PATH_MAX], fresh[FILE_PATH_MAX];
+    enum status status = file_path(old, folder, from, error);
+
+    if (status == STATUS_OK)
+        status = file_path(fresh, folder, to, error);
+    if (status == STATUS_OK && rename(old, fresh) != 0)
+        status = error_set(error, STATUS_IO, fresh, "cannot rename into place: %m");
+    return status == STATUS_OK ? file_sync_folder(folder, error) : status;
+}
+
+enum status file_replace(const char *folder, const char *name, struct slice bytes, struct error *error)
+{
+    char path[FILE_PATH_MAX], fresh[256];
+    enum status status;
+
+    snprintf(fresh, sizeof fresh, "%s.new", name);
+    status = file_path(path, folder, fresh, error);
+    if (status == STATUS_OK)
+        status = file_write(path, bytes, error);
+    return status == STATUS_OK ? file_rename(folder, fresh, name, error) : status;
+}
+
+enum status file_wipe(const char *folder, const char *name, struct error *error)
+{
+    static const char zeros[4096];
+    char path[FILE_PATH_MAX];
+    struct stat info;
+    int fd;
+    bool ok;
+
+    if (file_path(path, folder, name, error) != STATUS_OK)
+        return STATUS_INVALID;
+    fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return errno == ENOENT ? STATUS_OK : error_set(error, STATUS_IO, path, "cannot wipe: %m");
+    ok = fstat(fd, &info) == 0;
+    for (off_t at = 0; ok && at < info.st_size; at += (off_t)sizeof zeros)
+        ok = pwrite(fd, zeros, sizeof zeros, at) > 0;
+    ok = ok && fsync(fd) == 0;
+    close(fd);
+    if (!ok || unlink(path) != 0)
+        return error_set(error, STATUS_IO, path, "cannot wipe: %m");
+    return file_sync_folder(folder, error);
+}
+
+enum status file_make_parents(const char *folder, const char *name, struct error *error)
+{
+    char path[FILE_PATH_MAX];
+    enum status status = file_path(path, folder, name, error);
+
+    for (char *at = path + strlen(folder) + 1; status == STATUS_OK && (at = strchr(at, '/')); *at++ = '/') {
+        *at = '\0';
+        if (mkdir(path, 0700) != 0 && errno != EEXIST)
+            status = error_set(error, STATUS_IO, path, "cannot make this folder: %m");
+    }
+    return status;
+}
+
+/* ---- folders ---- */
+
+static bool is_dot(const char *name)
+{
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+bool file_folder_is_empty(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    struct dirent *entry;
+    bool empty = true;
+
+    if (!dir)
+        return errno == ENOENT;
+    while (empty && (entry = readdir(dir)))
+        empty = is_dot(entry->d_name);
+    closedir(dir);
+    return empty;
+}
+
+/* What is done with each file and folder inside; folders come before what they hold. */
+typedef enum status (*tree_f)(const char *path, const char *name, const struct stat *info, const char *to, struct error *error);
+
+static enum status each_inside(const char *folder, const char *to, tree_f visit, struct error *error)
+{
+    DIR *dir = opendir(folder);
+    struct dirent *entry;
+    char path[FILE_PATH_MAX];
+    struct stat info;
+    enum status status = dir ? STATUS_OK : error_set(error, STATUS_IO, folder, "cannot read this folder: %m");
+
+    while (status == STATUS_OK && (entry = readdir(dir))) {
+        if (is_dot(entry->d_name))
+            continue;
+        status = file_path(path, folder, entry->d_name, error);
+        if (status == STATUS_OK && lstat(path, &info) != 0)
+            status = error_set(error, STATUS_IO, path, "cannot look at it: %m");
+        if (status == STATUS_OK)
+            status = visit(path, entry->d_name, &info, to, error);
+    }
+    if (dir)
+        closedir(dir);
+    return status;
+}
+
+static enum status copy_file(const char *from, const char *to, struct error *error)
+{
+    int in = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    char bytes[FILE_COPY_BYTES];
+    ssize_t size = in >= 0 && out >= 0 ? 1 : -1;
+    bool ok;
+
+    while (size > 0) {
+        size = read(in, bytes, sizeof bytes);
+        if (size > 0 && !write_all(out, slice_from(bytes, (size_t)size)))
+            size = -1;
+    }
+    ok = size == 0 && fsync(out) == 0;
+    if (in >= 0)
+        close(in);
+    if (out >= 0 && close(out) != 0)
+        ok = false;
+    return ok ? STATUS_OK : error_set(error, STATUS_IO, to, "cannot copy %s here: %m", from);
+}
+
+static enum status copy_one(const char *path, const char *name, const struct stat *info, const char *to, struct error *error)
+{
+    char target[FILE_PATH_MAX];
+    enum status status = file_path(target, to, name, error);
+
+    if (status != STATUS_OK)
+        return status;
+    if (S_ISDIR(info->st_mode))
+        return file_copy_tree(path, target, error);
+    if (S_ISREG(info->st_mode))
+        return copy_file(path, target, error);
+    return error_set(error, STATUS_INVALID, path, "neither a file nor a folder; this does not belong here");
+}
+
+enum status file_copy_tree(const char *from, const char *to, struct error *error)
+{
+    enum status status = mkdir(to, 0700) == 0 ? STATUS_OK : error_set(error, STATUS_IO, to, "cannot make this folder: %m");
+
+    if (status == STATUS_OK)
+        status = each_inside(from, to, copy_one, error);
+    return status == STATUS_OK ? file_sync_folder(to, error) : status;
+}
+
+static enum status sync_one(const char *path, const char *name, const struct stat *info, const char *to, struct error *error)
+{
+    int fd;
+    bool ok;
+
+    (void)name;
+    (void)to;
+    if (S_ISDIR(info->st_mode))
+        return file_sync_tree(path, error);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    ok = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0)
+        close(fd);
+    return ok ? STATUS_OK : error_set(error, STATUS_IO, path, "cannot sync: %m");
+}
+
+enum status file_sync_tree(const char *folder, struct error *error)
+{
+    enum status status = each_inside(folder, NULL, sync_one, error);
+
+    return status == STATUS_OK ? file_sync_folder(folder, error) : status;
+}
+
+static enum status remove_one(const char *path, const char *name, const struct stat *info, const char *to, struct error *error)
+{
+    (void)name;
+    (void)to;
+    (void)error;
+    if (S_ISDIR(info->st_mode))
+        file_remove_tree(path);
+    else
+        (void)unlink(path);
+    return STATUS_OK;
+}
+
+void file_remove_tree(const char *folder)
+{
+    struct error error;
+
+    if (each_inside(folder, NULL, remove_one, &error) == STATUS_OK)
+        (void)rmdir(folder);
+}

@@ -1,0 +1,41 @@
+/*
+ * Files that must be whole or not be there: written beside, synced, renamed into place; and folders of them, copied and synced.
+ * Paths are NUL-terminated and at most FILE_PATH_MAX bytes. Any thread.
+ */
+#ifndef EDICT_BASE_FILE_H
+#define EDICT_BASE_FILE_H
+
+#include "base/arena.h"
+#include "base/status.h"
+
+#include <sys/types.h>
+
+enum { FILE_PATH_MAX = 4096 };
+
+/* "FOLDER/NAME"; INVALID when it is too long. */
+enum status file_path(char out[FILE_PATH_MAX], const char *folder, const char *name, struct error *error) EDICT_MUST_USE;
+/* The whole file into the arena; NOT_FOUND, TOO_LARGE past `max` bytes. `mode` may be NULL. */
+enum status file_read(const char *path, struct arena *arena, size_t max, struct slice *out, mode_t *mode,
+                      struct error *error) EDICT_MUST_USE;
+/* Creates or overwrites (0600), and syncs the file; the folder is file_sync_folder's. */
+enum status file_write(const char *path, struct slice bytes, struct error *error) EDICT_MUST_USE;
+/* FOLDER/NAME anew, or as it was: on the disk on return. */
+enum status file_replace(const char *folder, const char *name, struct slice bytes, struct error *error) EDICT_MUST_USE;
+/* Renames within a folder, and syncs it. */
+enum status file_rename(const char *folder, const char *from, const char *to, struct error *error) EDICT_MUST_USE;
+/* Overwrites with zeros, then removes and syncs the folder: for secrets, as far as the file system lets one. OK when it is not
+ * there. */
+enum status file_wipe(const char *folder, const char *name, struct error *error) EDICT_MUST_USE;
+bool file_exists(const char *path);
+enum status file_sync_folder(const char *folder, struct error *error) EDICT_MUST_USE;
+/* Makes FOLDER/NAME's missing parent folders below FOLDER (0700). */
+enum status file_make_parents(const char *folder, const char *name, struct error *error) EDICT_MUST_USE;
+
+/* Does the folder hold nothing? True also when it does not exist. */
+bool file_folder_is_empty(const char *folder);
+/* Regular files and folders, synced; `to` must not exist. Nothing else may be there: no links, no devices. */
+enum status file_copy_tree(const char *from, const char *to, struct error *error) EDICT_MUST_USE;
+enum status file_sync_tree(const char *folder, struct error *error) EDICT_MUST_USE;
+void file_remove_tree(const char *folder); /* as far as it can */
+
+#endif

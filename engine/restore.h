@@ -1,0 +1,31 @@
+/*
+ * From a backup to a data directory that a server can start on. Everything is verified before anything is put in place, and
+ * the log goes on under another origin: a longer tree may have been signed under the old one.
+ */
+#ifndef EDICT_ENGINE_RESTORE_H
+#define EDICT_ENGINE_RESTORE_H
+
+#include "engine/custody.h"
+#include "ledger/verify.h"
+
+struct restore_options {
+    const char *backup, *folder;     /* `folder`: empty, or not there */
+    const struct note_verifier *key; /* that must have signed the backup's checkpoint; NULL: the one that the backup names */
+    struct custody_change change;    /* by, reason, origin */
+    const struct log *log;
+    void (*progress)(void *context, const char *step, uint64_t done, uint64_t all);
+    void *context;
+};
+
+struct restore_result {
+    struct verify_result verified;
+    uint64_t signed_size; /* of the backup's checkpoint */
+    uint64_t rows;        /* of state, equal to the fold of the entries */
+    struct note_verifier old, fresh;
+};
+
+/* The work is done in FOLDER/restoring; at the end its parts move up, the store last, so that a server that is started on half
+ * of it refuses. */
+enum status restore_run(const struct restore_options *options, struct restore_result *out, struct error *error) EDICT_MUST_USE;
+
+#endif

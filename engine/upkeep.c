@@ -1,0 +1,207 @@
+#include "engine/upkeep.h"
+
+#include "ledger/backup.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { UPKEEP_WAKE_S = 60 }; /* how late the old key's time may be noticed */
+
+struct upkeep {
+    struct upkeep_options options;
+    struct inbox inbox;
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t wake;
+    bool signalled, stopping; /* under the mutex */
+};
+
+/* ---- the tasks ---- */
+
+static enum status back_up(const struct upkeep_options *options, struct upkeep_request *request)
+{
+    struct backup_options backup = {.store = ledger_store(options->ledger),
+                                    .target = request->path,
+                                    .signers = options->custody->signers,
+                                    .signer_count = options->custody->signer_count,
+                                    .with_key = request->with_key,
+                                    .clock = options->clock};
+    struct backup_result result;
+    enum status status = backup_write(&backup, &result, &request->error);
+
+    if (status != STATUS_OK)
+        return status;
+    request->size = result.size;
+    request->root = result.root;
+    log_event(options->log, LOG_INFO, "wrote a backup", LOG_S("folder", request->path), LOG_N("entries", (int64_t)result.size));
+    return STATUS_OK;
+}
+
+/* The entry first, then signatures by both keys, then the proof that outlives the old one. */
+static enum status rotate(const struct upkeep_options *options, struct upkeep_request *request)
+{
+    struct custody *custody = options->custody;
+    const struct custody_change change = {
+        .by = request->by, .reason = request->reason, .overlap_s = request->overlap_s, .now_ms = clock_now_ms(&options->clock)};
+    enum status status;
+
+    request->old_key = custody->signers[0].verifier;
+    status = custody_rotate(custody, options->ledger, &change, &request->index, &request->error);
+    if (status != STATUS_OK)
+        return status;
+    request->new_key = custody->signers[0].verifier;
+    request->until_ms = custody->until_ms;
+    /* Shown while both sign, even where the overlap is 0: this checkpoint is the handover. */
+    status =
+        checkpointer_set_signers(options->checkpointer, custody->signers, custody->signer_count, INT64_MAX, &request->error);
+    if (status == STATUS_OK)
+        status = custody_keep_proof(custody, ledger_store(options->ledger), change.now_ms, &request->error);
+    if (status == STATUS_OK)
+        status = checkpointer_set_signers(options->checkpointer, custody->signers, custody->signer_count, custody->until_ms,
+                                          &request->error);
+    log_event(options->log, LOG_INFO, "another key signs the ledger", LOG_S("origin", request->new_key.name),
+              LOG_N("entry", (int64_t)request->index));
+    return status;
+}
+
+void upkeep_run(const struct upkeep_options *options, struct upkeep_request *request)
+{
+    request->status = request->task == UPKEEP_BACKUP ? back_up(options, request) : rotate(options, request);
+    if (request->status != STATUS_OK)
+        log_event(options->log, LOG_WARN, "upkeep failed", LOG_S("where", request->error.where),
+                  LOG_S("error", request->error.message));
+}
+
+/* When the old key's time is over, it goes. */
+static void end_overlap(const struct upkeep_options *options)
+{
+    struct custody *custody = options->custody;
+    struct error error = {0};
+    int64_t now_ms = clock_now_ms(&options->clock);
+
+    if (custody->signer_count < 2 || now_ms < custody->until_ms)
+        return;
+    if (custody_keep_proof(custody, ledger_store(options->ledger), now_ms, &error) != STATUS_OK ||
+        checkpointer_set_signers(options->checkpointer, custody->signers, custody->signer_count, 0, &error) != STATUS_OK)
+        log_event(options->log, LOG_ERROR, "the old key cannot be put away", LOG_S("error", error.message));
+    else
+        log_event(options->log, LOG_INFO, "the old key no longer signs", LOG_S("origin", custody->signers[0].verifier.name));
+}
+
+/* ---- the thread ---- */
+
+static void upkeep_wake(void *context)
+{
+    struct upkeep *upkeep = context;
+
+    pthread_mutex_lock(&upkeep->mutex);
+    upkeep->signalled = true;
+    pthread_cond_signal(&upkeep->wake);
+    pthread_mutex_unlock(&upkeep->mutex);
+}
+
+static bool upkeep_is_stopping(struct upkeep *upkeep)
+{
+    bool stopping;
+
+    pthread_mutex_lock(&upkeep->mutex);
+    stopping = upkeep->stopping;
+    pthread_mutex_unlock(&upkeep->mutex);
+    return stopping;
+}
+
+/* False when it is time to stop. */
+static bool upkeep_sleep(struct upkeep *upkeep)
+{
+    struct timespec until;
+    bool go_on;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += UPKEEP_WAKE_S;
+    pthread_mutex_lock(&upkeep->mutex);
+    while (!upkeep->signalled && !upkeep->stopping && pthread_cond_timedwait(&upkeep->wake, &upkeep->mutex, &until) == 0)
+        ;
+    upkeep->signalled = false;
+    go_on = !upkeep->stopping;
+    pthread_mutex_unlock(&upkeep->mutex);
+    return go_on;
+}
+
+static void upkeep_take_inbox(struct upkeep *upkeep)
+{
+    struct inbox_item *item, *next;
+
+    for (item = inbox_take_all(&upkeep->inbox); item; item = next) {
+        struct upkeep_request *request = (struct upkeep_request *)((char *)item - offsetof(struct upkeep_request, link));
+
+        next = item->next;
+        if (upkeep_is_stopping(upkeep))
+            request->status = error_set(&request->error, STATUS_UNAVAILABLE, "", "the server is stopping");
+        else
+            upkeep_run(&upkeep->options, request);
+        request->done(request);
+    }
+}
+
+static void *upkeep_thread(void *context)
+{
+    struct upkeep *upkeep = context;
+    bool go_on = true;
+
+    while (go_on) {
+        go_on = upkeep_sleep(upkeep);
+        upkeep_take_inbox(upkeep);
+        end_overlap(&upkeep->options);
+    }
+    return NULL;
+}
+
+enum status upkeep_start(const struct upkeep_options *options, struct upkeep **out, struct error *error)
+{
+    struct upkeep *upkeep = calloc(1, sizeof *upkeep);
+    sigset_t all, before;
+    int failed;
+
+    if (!upkeep)
+        return error_set(error, STATUS_NO_MEMORY, "", "out of memory");
+    upkeep->options = *options;
+    pthread_mutex_init(&upkeep->mutex, NULL);
+    pthread_cond_init(&upkeep->wake, NULL);
+    inbox_create(&upkeep->inbox, upkeep_wake, upkeep);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    failed = pthread_create(&upkeep->thread, NULL, upkeep_thread, upkeep);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failed) {
+        free(upkeep);
+        return error_set(error, STATUS_UNAVAILABLE, "", "cannot start the upkeep thread");
+    }
+    *out = upkeep;
+    return STATUS_OK;
+}
+
+void upkeep_stop(struct upkeep *upkeep)
+{
+    if (!upkeep)
+        return;
+    pthread_mutex_lock(&upkeep->mutex);
+    upkeep->stopping = true;
+    pthread_cond_signal(&upkeep->wake);
+    pthread_mutex_unlock(&upkeep->mutex);
+    pthread_join(upkeep->thread, NULL);
+    upkeep_take_inbox(upkeep);
+    pthread_cond_destroy(&upkeep->wake);
+    pthread_mutex_destroy(&upkeep->mutex);
+    free(upkeep);
+}
+
+bool upkeep_post(struct upkeep *upkeep, struct upkeep_request *request)
+{
+    if (upkeep_is_stopping(upkeep))
+        return false;
+    inbox_push(&upkeep->inbox, &request->link);
+    return true;
+}

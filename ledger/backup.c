@@ -1,0 +1,185 @@
+#include "ledger/backup.h"
+
+#include "base/file.h"
+#include "ledger/log_key.h"
+#include "ledger/proof.h"
+#include "ledger/sequencer.h"
+#include "proto/json.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+enum { BACKUP_FORMAT = 1 };
+
+enum status backup_check_tree(struct store *store, struct backup_result *out, struct error *error)
+{
+    struct arena arena;
+    struct slice row;
+    struct digest root;
+    int64_t time_ms;
+    enum status status;
+
+    arena_create(&arena, 1024, 65536);
+    status = store_get(store, STORE_META, sequencer_head_key, &arena, &row, error);
+    if (status != STATUS_OK || !sequencer_read_head(row, &out->size, &root, &time_ms))
+        status = error_set(error, STATUS_CORRUPT, "", "the ledger has no readable head row");
+    if (status == STATUS_OK)
+        status = proof_root(store, out->size, &out->root, error);
+    if (status == STATUS_OK && !digest_equal(&root, &out->root))
+        status = error_set(error, STATUS_CORRUPT, "", "the entries do not have the root hash that was recorded with them");
+    arena_destroy(&arena);
+    return status;
+}
+
+static enum status check_copy(const char *partial, struct backup_result *out, struct error *error)
+{
+    char folder[FILE_PATH_MAX];
+    struct store *copy = NULL;
+    enum status status = file_path(folder, partial, "ledger", error);
+
+    if (status == STATUS_OK)
+        status = store_open_rocksdb(folder, true, &copy, error);
+    if (status == STATUS_OK)
+        status = backup_check_tree(copy, out, error);
+    if (copy)
+        copy->ops->close(copy);
+    return status;
+}
+
+/* ---- the small files ---- */
+
+static enum status write_checkpoint(const struct backup_options *options, const char *partial, struct arena *arena,
+                                    const struct backup_result *result, struct error *error)
+{
+    const struct checkpoint checkpoint = {
+        .origin = slice_from_str(options->signers[0].verifier.name), .size = result->size, .root = result->root};
+    struct buf bytes;
+    enum status status;
+
+    buf_create(&bytes, arena);
+    status = checkpoint_sign(&checkpoint, options->signers, options->signer_count, &bytes, error);
+    return status == STATUS_OK ? log_checkpoint_write(partial, buf_slice(&bytes), error) : status;
+}
+
+static struct slice verifier_text(struct arena *arena, const struct note_signer *signer)
+{
+    struct buf out;
+
+    buf_create(&out, arena);
+    note_verifier_write(&out, &signer->verifier);
+    return buf_slice(&out);
+}
+
+static enum status write_manifest(const struct backup_options *options, const char *partial, struct arena *arena,
+                                  const struct backup_result *result, struct error *error)
+{
+    char time[CLOCK_TEXT_SIZE], root[DIGEST_HEX_SIZE];
+    struct buf out;
+    struct json_writer w = {.out = &out};
+
+    clock_format(clock_now_ms(&options->clock), time);
+    digest_format(&result->root, root);
+    buf_create(&out, arena);
+    json_begin_object(&w);
+    json_key(&w, "created");
+    json_string(&w, slice_from(time, sizeof time));
+    json_key(&w, "format");
+    json_i64(&w, BACKUP_FORMAT);
+    json_key(&w, "origin");
+    json_string(&w, slice_from_str(options->signers[0].verifier.name));
+    json_key(&w, "root");
+    json_string(&w, slice_from(root, sizeof root));
+    json_key(&w, "size");
+    json_i64(&w, (int64_t)result->size);
+    json_key(&w, "verifier_key");
+    json_string(&w, verifier_text(arena, &options->signers[0]));
+    json_key(&w, "with_key");
+    json_bool(&w, options->with_key);
+    json_end_object(&w);
+    buf_add_char(&out, '\n');
+    return out.failed ? error_set(error, STATUS_NO_MEMORY, "", "out of memory")
+                      : file_replace(partial, "backup.json", buf_slice(&out), error);
+}
+
+static enum status write_files(const struct backup_options *options, const char *partial, const struct backup_result *result,
+                               struct error *error)
+{
+    struct arena arena;
+    enum status status;
+
+    arena_create(&arena, 8192, 1 << 20);
+    status = write_checkpoint(options, partial, &arena, result, error);
+    if (status == STATUS_OK)
+        status = log_vkey_write(partial, &options->signers[0].verifier, error);
+    if (status == STATUS_OK && options->with_key)
+        status = log_key_write(partial, "ledger.key", &options->signers[0], error);
+    if (status == STATUS_OK)
+        status = write_manifest(options, partial, &arena, result, error);
+    arena_destroy(&arena);
+    return status;
+}
+
+/* ---- the whole ---- */
+
+static enum status make_partial(const char *target, char partial[FILE_PATH_MAX], struct error *error)
+{
+    if (file_exists(target))
+        return error_set(error, STATUS_CONFLICT, target, "it is there already; a backup is a new folder");
+    if (snprintf(partial, FILE_PATH_MAX, "%s.partial", target) >= FILE_PATH_MAX)
+        return error_set(error, STATUS_INVALID, target, "the path is too long");
+    if (mkdir(partial, 0700) == 0)
+        return STATUS_OK;
+    if (errno == EEXIST)
+        return error_set(error, STATUS_CONFLICT, partial,
+                         "a backup to this place is under way or was interrupted; if none is under way, remove this folder");
+    if (errno == ENOENT || errno == ENOTDIR)
+        return error_set(error, STATUS_INVALID, target, "the folder that it is to be made in is not there");
+    return error_set(error, errno == EACCES || errno == EROFS ? STATUS_DENIED : STATUS_IO, partial,
+                     "cannot make this folder: %m");
+}
+
+/* The folder that holds `path`. */
+static enum status sync_parent(const char *path, struct error *error)
+{
+    char parent[FILE_PATH_MAX];
+    char *slash;
+
+    snprintf(parent, sizeof parent, "%s", path);
+    slash = strrchr(parent, '/');
+    if (!slash)
+        return file_sync_folder(".", error);
+    slash[slash == parent] = '\0';
+    return file_sync_folder(parent, error);
+}
+
+static enum status fill(const struct backup_options *options, const char *partial, struct backup_result *out,
+                        struct error *error)
+{
+    char folder[FILE_PATH_MAX];
+    enum status status = file_path(folder, partial, "ledger", error);
+
+    if (status == STATUS_OK)
+        status = options->store->ops->copy(options->store, folder, error);
+    if (status == STATUS_OK)
+        status = check_copy(partial, out, error);
+    if (status == STATUS_OK)
+        status = write_files(options, partial, out, error);
+    if (status == STATUS_OK && rename(partial, options->target) != 0)
+        status = error_set(error, STATUS_IO, options->target, "cannot rename into place: %m");
+    return status == STATUS_OK ? sync_parent(options->target, error) : status;
+}
+
+enum status backup_write(const struct backup_options *options, struct backup_result *out, struct error *error)
+{
+    char partial[FILE_PATH_MAX];
+    enum status status = make_partial(options->target, partial, error);
+
+    if (status != STATUS_OK)
+        return status;
+    status = fill(options, partial, out, error);
+    if (status != STATUS_OK)
+        file_remove_tree(partial);
+    return status;
+}

@@ -1,0 +1,39 @@
+/*
+ * A backup: a folder that stands for itself.
+ *
+ *   ledger/             the store, at one moment
+ *   ledger.checkpoint   signed over exactly the entries that are in it
+ *   ledger.vkey         the verifier key of that checkpoint
+ *   backup.json         {"created":TIME,"format":1,"origin":…,"root":HEX,"size":N,"verifier_key":…,"with_key":BOOL}
+ *   ledger.key          the private key, only when it was asked for
+ *
+ * It is made beside, as TARGET.partial, and gets its name when all of it is on the disk. Never in it: admin.token. What the
+ * ledger itself holds is in it, the key of action digests too.
+ */
+#ifndef EDICT_LEDGER_BACKUP_H
+#define EDICT_LEDGER_BACKUP_H
+
+#include "base/clock.h"
+#include "ledger/checkpoint.h"
+#include "ledger/store.h"
+
+struct backup_options {
+    struct store *store;
+    const char *target;
+    const struct note_signer *signers; /* of its checkpoint; the first one's key goes with `with_key` */
+    size_t signer_count;
+    bool with_key;
+    struct clock clock;
+};
+
+struct backup_result {
+    uint64_t size;
+    struct digest root;
+};
+
+/* The store may be written meanwhile. CONFLICT when the target, or what is left of an interrupted backup to it, is there. */
+enum status backup_write(const struct backup_options *options, struct backup_result *out, struct error *error) EDICT_MUST_USE;
+/* Size and root of a store from its head row and from its tree; CORRUPT when they differ. Reads the last entries only. */
+enum status backup_check_tree(struct store *store, struct backup_result *out, struct error *error) EDICT_MUST_USE;
+
+#endif
