@@ -38,6 +38,7 @@ struct api_shared {
     const struct log *log;
     struct clock clock;
     struct slice admin_token;    /* hex */
+    struct slice public_url;     /* --public-url; empty: what the caller reached */
     const struct slice *origins; /* allowed values of Origin */
     size_t origin_count;
     bool durable; /* false: --durability async; every answer says so */
@@ -71,6 +72,7 @@ struct api_call {
         agent; /* whom an agent says it is, where the call names one: the header Edict-Agent or the parameter agent_identity */
     uint64_t begun_ns;
     const cJSON *rpc_id; /* of a JSON-RPC call */
+    bool key_is_taken;   /* the header Idempotency-Key is of the whole call, not of the one request in it that is decided now */
     /* Takes the answer of a resource instead of the client: a JSON document, or from 400 on the detail of a problem. Set while
      * an MCP tool or AuthZEN asks a resource; NULL otherwise. */
     void (*captured)(struct api_call *call, int status, struct slice answer);
@@ -126,6 +128,11 @@ void api_ledger_proof(struct api_call *call);
 void api_ledger_consistency(struct api_call *call);
 void api_authzen_evaluation(struct api_call *call);
 void api_authzen_evaluations(struct api_call *call);
+void api_authzen_request(struct api_call *call);
+void api_authzen_task(struct api_call *call);
+void api_authzen_cancel(struct api_call *call);
+void api_authzen_search_action(struct api_call *call);
+void api_authzen_search_subject(struct api_call *call);
 void api_authzen_configuration(struct api_call *call);
 void api_health(struct api_call *call);
 void api_ready(struct api_call *call);

@@ -2,13 +2,13 @@
  * OpenID AuthZEN Authorization API 1.0: evaluation, evaluations, discovery. A door to POST /v1/evaluate; docs/authzen.md has
  * the mapping. Tier 0 and 1 are decision true, 2 and 3 false.
  */
-#include "api/api.h"
+#include "api/authzen.h"
 #include "api/body.h"
 #include "api/evaluate.h"
 #include "api/reply.h"
 #include "proto/json.h"
 
-enum { AUTHZEN_ITEMS_MAX = 100, AUTHZEN_ID_MAX = 256 };
+enum { AUTHZEN_ITEMS_MAX = 100 };
 
 enum semantic { EXECUTE_ALL, DENY_ON_FIRST_DENY, PERMIT_ON_FIRST_PERMIT };
 
@@ -19,7 +19,9 @@ struct authzen {
     const cJSON *item;     /* the next of evaluations[]; NULL in a single evaluation */
     bool single;
     enum semantic semantic;
-    struct slice request_id; /* X-Request-ID, to echo */
+    struct slice key;                 /* of a list: Idempotency-Key */
+    unsigned position;                /* of the item */
+    struct authzen_approval approval; /* of the item that is being decided */
     struct buf out;
     bool comma;
 };
@@ -28,9 +30,7 @@ struct authzen {
 
 static void answer(struct authzen *authzen)
 {
-    struct http_header echo = {SLICE("X-Request-ID"), authzen->request_id};
-
-    reply_json_with(authzen->call, 200, &authzen->out, &echo, authzen->request_id.size > 0 ? 1 : 0);
+    reply_json(authzen->call, 200, &authzen->out);
 }
 
 static void write_member(struct json_writer *w, struct arena *arena, const cJSON *decision, const char *name)
@@ -43,23 +43,16 @@ static void write_member(struct json_writer *w, struct arena *arena, const cJSON
     json_value(w, arena, value);
 }
 
-/* What the access-request profile calls a request that a human decides; here it has been opened already. */
-static void write_access_request(struct json_writer *w, struct slice escalation)
+/* The escalation that this decision opened or joined, as something that may be requested; false where there is none, or where
+ * its document cannot be read, and then the profile wants nothing said of it. */
+static bool find_task(struct authzen *authzen, const cJSON *decision, struct authzen_task *task)
 {
-    if (escalation.size == 0)
-        return;
-    json_key(w, "access_request");
-    json_begin_object(w);
-    json_key(w, "id");
-    json_string(w, escalation);
-    json_key(w, "status");
-    json_string(w, SLICE("pending"));
-    json_key(w, "status_endpoint");
-    buf_add_str(w->out, "\"/v1/escalations/");
-    buf_add_slice(w->out, escalation);
-    buf_add_char(w->out, '"');
-    w->comma = true;
-    json_end_object(w);
+    struct slice escalation = json_get_text(decision, "escalation_id");
+    struct error error;
+
+    return escalation.size > 0 && json_get_text(decision, "decision_id").size > 0 &&
+           slice_equal(json_get_text(decision, "decision"), SLICE("escalate")) &&
+           authzen_task_load(authzen->call, escalation, task, &error) == STATUS_OK;
 }
 
 static void write_evaluation(struct authzen *authzen, const cJSON *decision)
@@ -69,15 +62,24 @@ static void write_evaluation(struct authzen *authzen, const cJSON *decision)
                                           "escalation_id", "grant_id",  "explanation"};
     struct arena *arena = authzen->call->http->arena;
     struct json_writer w = {.out = &authzen->out};
+    struct slice id = json_get_text(decision, "decision_id");
+    struct authzen_task task;
+    bool requestable = find_task(authzen, decision, &task);
 
     json_begin_object(&w);
     json_key(&w, "decision");
     json_bool(&w, slice_equal(json_get_text(decision, "decision"), SLICE("approve")));
     json_key(&w, "context");
     json_begin_object(&w);
+    if (id.size > 0) {
+        json_key(&w, "evaluation_id");
+        json_string(&w, id);
+    }
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
         write_member(&w, arena, decision, members[i]);
-    write_access_request(&w, json_get_text(decision, "escalation_id"));
+    authzen_approval_write(&w, authzen->call, &authzen->approval, decision, requestable);
+    if (requestable)
+        authzen_task_write_denial(&w, &task);
     json_end_object(&w);
     json_end_object(&w);
 }
@@ -112,103 +114,42 @@ static const cJSON *part(const struct authzen *authzen, const char *name)
     return own ? own : json_get(authzen->defaults, name);
 }
 
-static bool copy_members(struct arena *arena, cJSON *to, const cJSON *from, const char *where, struct error *error)
+/* Each item of a list gets a key of its own from the header, so that the list can be sent again. */
+static bool put_key(struct authzen *authzen, cJSON *request, struct error *error)
 {
-    const cJSON *member;
-
-    cJSON_ArrayForEach(member, from)
-    {
-        const cJSON *there = json_get(to, member->string);
-
-        if (!there) {
-            json_put_named(arena, to, slice_from_str(member->string), json_copy(arena, member));
-        } else if (!json_equal(there, member)) {
-            (void)error_set(error, STATUS_INVALID, where, "\"%.80s\" is given twice, with different values", member->string);
-            return false;
-        }
+    if (authzen->single || authzen->key.size == 0 || json_get(request, "idempotency_key"))
+        return true;
+    if (authzen->key.size + 4 > REQUEST_ID_MAX) {
+        (void)error_set(error, STATUS_INVALID, "Idempotency-Key", "with a list, at most %d characters", REQUEST_ID_MAX - 4);
+        return false;
     }
+    json_put_text(authzen->call->http->arena, request, "idempotency_key",
+                  arena_printf(authzen->call->http->arena, "%.*s/%u", SLICE_ARG(authzen->key), authzen->position));
     return true;
 }
 
-static bool need_text(const cJSON *object, const char *pointer, const char *name, struct slice *out, struct error *error)
-{
-    *out = json_get_text(object, name);
-    if (out->size > 0)
-        return true;
-    (void)error_set(error, STATUS_INVALID, pointer, "\"%s\": expected a text", name);
-    return false;
-}
-
-/* context: what the caller sends, the resource's properties, and what the resource is. */
-static bool put_context(struct authzen *authzen, cJSON *request, struct error *error)
-{
-    struct arena *arena = authzen->call->http->arena;
-    const cJSON *resource = part(authzen, "resource"), *given = part(authzen, "context"), *member;
-    cJSON *context = json_new_object(arena), *own = json_new_object(arena);
-    struct slice type, id;
-
-    if (!need_text(resource, "/resource", "type", &type, error) || !need_text(resource, "/resource", "id", &id, error))
-        return false;
-    json_put_text(arena, own, "resource_type", type);
-    json_put_text(arena, own, "resource_name", id);
-    cJSON_ArrayForEach(member, given)
-    {
-        if (strcmp(member->string, "approval") != 0)
-            json_put_named(arena, context, slice_from_str(member->string), json_copy(arena, member));
-    }
-    if (!copy_members(arena, context, json_get(resource, "properties"), "/resource/properties", error) ||
-        !copy_members(arena, context, own, "/resource", error))
-        return false;
-    json_put(request, "context", context);
-    return true;
-}
-
-static bool put_action(struct authzen *authzen, cJSON *request, struct error *error)
-{
-    static const char *const names[] = {"command",         "justification", "estimated_cost_usd",
-                                        "idempotency_key", "dry_run",       "explain"};
-    struct arena *arena = authzen->call->http->arena;
-    const cJSON *action = part(authzen, "action"), *properties = json_get(action, "properties"), *member;
-    struct slice name;
-    size_t known = 0;
-
-    if (!need_text(action, "/action", "name", &name, error))
-        return false;
-    json_put_text(arena, request, "operation", name);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if ((member = json_get(properties, names[i]))) {
-            json_put(request, names[i], json_copy(arena, member));
-            known++;
-        }
-    }
-    if (known == (size_t)cJSON_GetArraySize(properties))
-        return true;
-    (void)error_set(error, STATUS_INVALID, "/action/properties",
-                    "known are command, justification, estimated_cost_usd, idempotency_key, dry_run and explain");
-    return false;
-}
-
-/* The body of POST /v1/evaluate; empty with `error` set when a part is missing or wrong. */
+/* The body of POST /v1/evaluate; empty with `error` set when a part is missing or wrong. With an approval the whole action is
+ * decided again: its grant is for exactly what was approved, so another action beside the same reference gains nothing. */
 static struct slice request_of(struct authzen *authzen, struct error *error)
 {
-    struct arena *arena = authzen->call->http->arena;
-    const cJSON *subject = part(authzen, "subject");
-    struct slice type, id, approval = json_get_text(json_get(part(authzen, "context"), "approval"), "id");
-    cJSON *request = json_new_object(arena);
+    static const cJSON missing;
+    struct api_call *call = authzen->call;
+    const cJSON *subject = part(authzen, "subject"), *action = part(authzen, "action");
+    const struct authzen_parts parts = {.subject = subject ? subject : &missing,
+                                        .action = action ? action : &missing,
+                                        .resource = part(authzen, "resource"),
+                                        .context = part(authzen, "context")};
+    cJSON *request = authzen_request(call->http->arena, &parts, error);
     struct buf out;
 
-    if (!need_text(subject, "/subject", "type", &type, error) || !need_text(subject, "/subject", "id", &id, error))
+    if (!request)
         return (struct slice){0};
-    if (!slice_equal(type, SLICE("agent"))) {
-        (void)error_set(error, STATUS_INVALID, "/subject/type", "expected \"agent\": Edict decides about agents");
+    if (!put_key(authzen, request, error))
         return (struct slice){0};
-    }
-    json_put_text(arena, request, "agent_identity", id);
-    if (approval.size > 0) /* what was approved is carried out as it was asked */
-        json_put_text(arena, request, "escalation_id", approval);
-    else if (!put_action(authzen, request, error) || !put_context(authzen, request, error))
-        return (struct slice){0};
-    buf_create(&out, arena);
+    authzen_approval_read(call, parts.context, json_get_text(request, "agent_identity"), &authzen->approval);
+    if (authzen->approval.found)
+        json_put_text(call->http->arena, request, "escalation_id", authzen->approval.task.escalation);
+    buf_create(&out, call->http->arena);
     json_write(&out, request);
     buf_add_char(&out, '\0'); /* bodies end with one past their size */
     if (!out.failed)
@@ -237,6 +178,7 @@ static void end_list(struct authzen *authzen)
 static void item_done(struct authzen *authzen, bool permitted)
 {
     authzen->item = authzen->item->next;
+    authzen->position++;
     if (authzen->item && goes_on(authzen, permitted))
         next(authzen);
     else
@@ -293,27 +235,17 @@ static void next(struct authzen *authzen)
 
 static struct authzen *begin(struct api_call *call)
 {
-    static const char *const no_parameters[] = {NULL};
-    struct authzen *authzen = arena_zalloc(call->http->arena, sizeof *authzen);
-    struct error error = {0};
-    cJSON *body = NULL;
+    cJSON *body = authzen_body(call);
+    struct authzen *authzen;
 
-    if (!authzen || !parameters_check(call, no_parameters) || !body_check(call)) {
-        if (!authzen)
-            reply_problem(call, 503, "", "out of memory; try again");
+    if (!body)
         return NULL;
-    }
-    if (json_parse(call->http->arena, call->http->body, &json_limits_default, &body, &error) != STATUS_OK) {
-        reply_error(call, &error);
-        return NULL;
-    }
-    if (!cJSON_IsObject(body)) {
-        reply_problem(call, 400, "", "expected an object with subject, action and resource");
+    authzen = arena_zalloc(call->http->arena, sizeof *authzen);
+    if (!authzen) {
+        reply_problem(call, 503, "", "out of memory; try again");
         return NULL;
     }
     *authzen = (struct authzen){.call = call, .defaults = body, .single = true};
-    if (http_header_get(call->http, "x-request-id", &authzen->request_id) != 1 || authzen->request_id.size > AUTHZEN_ID_MAX)
-        authzen->request_id = (struct slice){0};
     buf_create(&authzen->out, call->http->arena);
     call->user = authzen;
     return authzen;
@@ -362,6 +294,9 @@ void api_authzen_evaluations(struct api_call *call)
         return;
     }
     if (list && list->child) { /* none: the same as one evaluation */
+        if (!header_idempotency_key(call, &authzen->key))
+            return;
+        call->key_is_taken = true;
         authzen->single = false;
         authzen->item = list->child;
         buf_add_str(&authzen->out, "{\"evaluations\":[");
@@ -369,29 +304,32 @@ void api_authzen_evaluations(struct api_call *call)
     next(authzen);
 }
 
-/* Under the address that the caller used, which has been found to be local. */
+/* Under --public-url, or the address that the caller used, which has been found to be local. */
 void api_authzen_configuration(struct api_call *call)
 {
     static const char *const no_parameters[] = {NULL};
-    struct slice host = SLICE("localhost");
-    struct json_writer w;
-    struct buf out, base;
+    static const struct {
+        const char *name, *path;
+    } endpoints[] = {{"policy_decision_point", ""},
+                     {"access_evaluation_endpoint", "/access/v1/evaluation"},
+                     {"access_evaluations_endpoint", "/access/v1/evaluations"},
+                     {"search_subject_endpoint", "/access/v1/search/subject"},
+                     {"search_action_endpoint", "/access/v1/search/action"},
+                     {"access_request_endpoint", "/access/v1/requests"}};
+    struct slice base = authzen_base(call);
+    struct buf out;
+    struct json_writer w = {.out = &out};
 
     if (!parameters_check(call, no_parameters))
         return;
-    (void)http_header_get(call->http, "host", &host);
-    buf_create(&base, call->http->arena);
-    buf_add_str(&base, call->http->tls ? "https://" : "http://");
-    buf_add_slice(&base, host);
     buf_create(&out, call->http->arena);
-    w = (struct json_writer){.out = &out};
     json_begin_object(&w);
-    json_key(&w, "policy_decision_point");
-    json_string(&w, buf_slice(&base));
-    json_key(&w, "access_evaluation_endpoint");
-    json_string(&w, arena_printf(call->http->arena, "%.*s/access/v1/evaluation", SLICE_ARG(buf_slice(&base))));
-    json_key(&w, "access_evaluations_endpoint");
-    json_string(&w, arena_printf(call->http->arena, "%.*s/access/v1/evaluations", SLICE_ARG(buf_slice(&base))));
+    for (size_t i = 0; i < sizeof endpoints / sizeof *endpoints; i++) {
+        json_key(&w, endpoints[i].name);
+        json_string(&w, arena_printf(call->http->arena, "%.*s%s", SLICE_ARG(base), endpoints[i].path));
+    }
+    json_key(&w, "capabilities");
+    json_raw(&w, SLICE("[\"urn:openid:authzen:capability:access-request\"]"));
     json_end_object(&w);
     reply_json(call, 200, &out);
 }

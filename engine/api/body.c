@@ -23,12 +23,16 @@ static bool is_json_type(struct slice type)
     return true;
 }
 
-bool body_check_up_to(struct api_call *call, size_t max)
+bool body_is_json(struct api_call *call)
 {
     struct slice type;
-    size_t count = http_header_get(call->http, "content-type", &type);
 
-    if (count != 1 || !is_json_type(type)) {
+    return http_header_get(call->http, "content-type", &type) == 1 && is_json_type(type);
+}
+
+bool body_check_up_to(struct api_call *call, size_t max)
+{
+    if (!body_is_json(call)) {
         reply_problem(call, 415, "Content-Type", "send application/json");
         return false;
     }

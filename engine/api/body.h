@@ -6,6 +6,8 @@
 
 #include "api/api.h"
 
+/* Says Content-Type, once, application/json? */
+bool body_is_json(struct api_call *call);
 /* Is the body application/json within bounds? Else answers 415, 413 or 400 and returns false. */
 bool body_check(struct api_call *call);
 /* The same with another bound. */

@@ -129,6 +129,8 @@ static bool evaluate_merge_key(struct api_call *call, struct request *request)
 {
     struct slice key;
 
+    if (call->key_is_taken)
+        return true;
     if (!header_idempotency_key(call, &key))
         return false;
     if (key.size == 0)

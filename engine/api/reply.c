@@ -1,5 +1,7 @@
 #include "api/reply.h"
 
+#include "proto/json.h"
+
 enum { REPLY_HEADERS_MAX = 4 };
 
 static const struct http_header reply_async_header = {{"Edict-Durability", 16}, {"async", 5}};
@@ -70,11 +72,27 @@ void reply_problem_with(struct api_call *call, int status, struct slice detail, 
         http_reply_problem(call->http, status, detail, headers, count);
 }
 
-static void reply_with_retry(struct api_call *call, int status, const struct error *error)
+void reply_problem_typed(struct api_call *call, int status, struct slice type, struct slice detail)
 {
-    const struct http_header retry = {SLICE("Retry-After"), SLICE("1")};
+    struct buf out;
+    struct json_writer w = {.out = &out};
+    struct slice bytes;
+    const struct http_reply reply = {
+        .status = status, .content_type = SLICE("application/problem+json"), .body = &bytes, .body_count = 1};
 
-    reply_problem_with(call, status, reply_detail(call->http->arena, error), &retry, 1);
+    buf_create(&out, call->http->arena);
+    json_begin_object(&w);
+    json_key(&w, "type");
+    json_string(&w, type);
+    json_key(&w, "title");
+    json_string(&w, slice_from_str(http_status_title(status)));
+    json_key(&w, "status");
+    json_i64(&w, status);
+    json_key(&w, "detail");
+    json_string(&w, detail);
+    json_end_object(&w);
+    bytes = out.failed ? SLICE("{}") : buf_slice(&out);
+    http_reply(call->http, &reply);
 }
 
 void reply_error(struct api_call *call, const struct error *error)
@@ -83,15 +101,12 @@ void reply_error(struct api_call *call, const struct error *error)
 
     if (status >= 500)
         log_event(call->api->shared->log, LOG_WARN, "call failed", LOG_N("status", status), LOG_S("error", error->message));
-    if (status == 503)
-        reply_with_retry(call, status, error);
-    else
-        reply_problem_with(call, status, reply_detail(call->http->arena, error), NULL, 0);
+    reply_problem_with(call, status, reply_detail(call->http->arena, error), NULL, 0);
 }
 
 void reply_too_many(struct api_call *call, const struct error *error)
 {
-    reply_with_retry(call, 429, error);
+    reply_problem_with(call, 429, reply_detail(call->http->arena, error), NULL, 0);
 }
 
 void reply_problem(struct api_call *call, int status, const char *where, const char *message)
@@ -99,8 +114,5 @@ void reply_problem(struct api_call *call, int status, const char *where, const c
     struct error error;
 
     error_set(&error, STATUS_INVALID, where, "%s", message);
-    if (status == 503 || status == 429)
-        reply_with_retry(call, status, &error);
-    else
-        reply_problem_with(call, status, reply_detail(call->http->arena, &error), NULL, 0);
+    reply_problem_with(call, status, reply_detail(call->http->arena, &error), NULL, 0);
 }

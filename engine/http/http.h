@@ -211,7 +211,7 @@ void http_reply(struct http_call *call, const struct http_reply *reply);
 /* The same with one body. */
 void http_reply_body(struct http_call *call, int status, const char *content_type, struct slice body);
 /* application/problem+json (RFC 9457); the title is the status's name. `detail` is for people and is escaped. `headers` may be
- * NULL. */
+ * NULL; then 429 and 503 carry Retry-After: 1. */
 void http_reply_problem(struct http_call *call, int status, struct slice detail, const struct http_header *headers,
                         size_t header_count);
 /* The reason phrase of RFC 9110, "Unknown" for others. */

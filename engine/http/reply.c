@@ -147,6 +147,7 @@ void http_reply_body(struct http_call *call, int status, const char *content_typ
 void http_reply_problem(struct http_call *public, int status, struct slice detail, const struct http_header *headers,
                         size_t header_count)
 {
+    static const struct http_header retry = {{"Retry-After", 11}, {"1", 1}};
     struct call *call = (struct call *)public;
     struct buf out;
     struct slice body;
@@ -157,6 +158,10 @@ void http_reply_problem(struct http_call *public, int status, struct slice detai
                                .body = &body,
                                .body_count = 1};
 
+    if (header_count == 0 && (status == 429 || status == 503)) {
+        reply.headers = &retry;
+        reply.header_count = 1;
+    }
     buf_create(&out, &call->arena);
     buf_printf(&out, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":\"", http_status_title(status),
                status);

@@ -264,7 +264,7 @@ static enum status build_rules(struct policy_bundle *bundle, struct policy_repor
         return first_problem(report, error);
     }
     bundle->index = index_new(&bundle->arena, bundle);
-    if (bundle->index == NULL)
+    if (bundle->index == NULL || !bundle_collect_operations(bundle))
         return error_set(error, STATUS_NO_MEMORY, NULL, "no memory for the rules' index");
     return STATUS_OK;
 }

@@ -41,8 +41,12 @@ struct policy_bundle {
     struct rule_path *paths;
     size_t path_count;
     struct index *index;
+    struct slice *operations; /* named by rules; sorted */
+    size_t operation_count;
 };
 
+/* Fills operations from the rules; false when the bundle's arena is exhausted. */
+bool bundle_collect_operations(struct policy_bundle *bundle);
 /* The file of that path, or NULL. */
 const struct bundle_file *bundle_find_file(const struct policy_bundle *bundle, struct slice path);
 

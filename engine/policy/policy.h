@@ -74,6 +74,10 @@ struct policy_rule_info {
 size_t policy_bundle_rule_count(const struct policy_bundle *bundle);
 void policy_bundle_rule(const struct policy_bundle *bundle, size_t position, struct policy_rule_info *out); /* by name */
 
+/* The operations that rules name in `match` or `except`, each once, ascending: what there is to ask about. A rule for any
+ * operation, or for a pattern of them, adds none. Lives as long as the bundle. */
+const struct slice *policy_bundle_operations(const struct policy_bundle *bundle, size_t *count);
+
 /* ---- evaluation ---- */
 
 /* Builds the arenas of `bundle` for one worker (retains it). May run in another thread than the one that will use it. */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum config_kind { CONFIG_TEXT, CONFIG_NUMBER, CONFIG_SWITCH, CONFIG_DURABILITY, CONFIG_LEVEL, CONFIG_FORMAT };
+enum config_kind { CONFIG_TEXT, CONFIG_HTTPS, CONFIG_NUMBER, CONFIG_SWITCH, CONFIG_DURABILITY, CONFIG_LEVEL, CONFIG_FORMAT };
 
 struct config_setting {
     const char *name; /* --name, name = …, EDICT_NAME */
@@ -36,6 +36,8 @@ static const struct config_setting config_settings[] = {
      "the name under which checkpoints of the ledger are signed; default: a new one on the first start"},
     {"allow-origin", CONFIG_TEXT, CONFIG_AT(allow_origin), 0, 0, "", "ORIGINS",
      "values of Origin to accept, separated by commas"},
+    {"public-url", CONFIG_HTTPS, CONFIG_AT(public_url), 0, 0, "", "URL",
+     "the https address of a proxy in front of the REST port, for AuthZEN's metadata and tasks"},
     {"reservation-ttl-s", CONFIG_NUMBER, CONFIG_AT(reservation_ttl_s), 1, 31 * 86400, "86400", "N",
      "seconds until an approval's cost is charged in full when no outcome is reported"},
     {"escalation-ttl-s", CONFIG_NUMBER, CONFIG_AT(escalation_ttl_s), 1, 31 * 86400, "86400", "N",
@@ -97,6 +99,17 @@ static enum status set_format(const struct config_setting *setting, struct slice
     return error_set(error, STATUS_INVALID, where, "%s: expected text or json", setting->name);
 }
 
+/* "https://host" and maybe a path: no query, no fragment, nothing that a header or JSON would have to escape. */
+static bool is_https_address(struct slice value)
+{
+    bool good = value.size == 0 || (slice_starts_with(value, SLICE("https://")) && value.size > 8 && value.data[8] != '/' &&
+                                    value.data[value.size - 1] != '/');
+
+    for (size_t i = 0; good && i < value.size; i++)
+        good = value.data[i] > ' ' && value.data[i] < 0x7f && !strchr("\"<>\\^`{|}?#", value.data[i]);
+    return good;
+}
+
 static enum status setting_set(const struct config_setting *setting, struct slice value, struct config *config,
                                const char *where, struct error *error)
 {
@@ -115,6 +128,12 @@ static enum status setting_set(const struct config_setting *setting, struct slic
         if (log_level_parse(value, target))
             return STATUS_OK;
         return error_set(error, STATUS_INVALID, where, "%s: expected debug, info, warn or error", setting->name);
+    case CONFIG_HTTPS:
+        if (!is_https_address(value))
+            return error_set(error, STATUS_INVALID, where,
+                             "%s: expected an address such as https://pdp.example.com, without a slash at its end",
+                             setting->name);
+        break;
     case CONFIG_TEXT:
         break;
     }

@@ -16,6 +16,7 @@ struct config {
     char mcp[CONFIG_TEXT_MAX], rest[CONFIG_TEXT_MAX], metrics[CONFIG_TEXT_MAX]; /* ADDR:PORT */
     char origin[CONFIG_TEXT_MAX];                                               /* of checkpoints; empty: one of its own */
     char unix_path[CONFIG_TEXT_MAX];                                            /* empty: DATA/edictd.sock */
+    char public_url[CONFIG_TEXT_MAX];                                           /* without a slash at its end; may be empty */
     char allow_origin[CONFIG_TEXT_MAX];                                         /* separated by commas */
     int64_t threads;                                                            /* 0: one a core */
     bool sync, policy_watch;

@@ -289,6 +289,7 @@ static void share(struct server *server)
                                          .log = &server->log,
                                          .clock = clock_system(),
                                          .admin_token = slice_from(server->token, sizeof server->token),
+                                         .public_url = slice_from_str(server->config.public_url),
                                          .durable = server->config.sync,
                                          .started_ms = server->log.clock.now_ms(server->log.clock.context),
                                          .workers = server->apis,

@@ -45,7 +45,7 @@ def answer_schema(path, method, status):
 
 def test_answers_have_the_shapes_it_says(server):
     decision = server.evaluate({"agent_identity": "team-alpha-deploy-001", "operation": "deploy", "context": {"namespace": "team-alpha"}}).json
-    ids = {"agent": "team-alpha-deploy-001", "id": decision["decision_id"], "escalation": decision["escalation_id"], "index": "1", "level": "0", "number": "000.p/1"}
+    ids = {"agent": "team-alpha-deploy-001", "id": decision["decision_id"], "escalation": decision["escalation_id"], "task": decision["escalation_id"], "index": "1", "level": "0", "number": "000.p/1"}
     seen = 0
     for path, methods in SPEC["paths"].items():
         for method in sorted(methods, reverse=True):  # puts and posts before gets would change less; approve comes before cancel
