@@ -1,4 +1,5 @@
 #include "cli/command.h"
+#include "cli/ledger_erase.h"
 #include "cli/ledger_offline.h"
 #include "cli/ledger_proof.h"
 #include "cli/ledger_upkeep.h"
@@ -176,6 +177,7 @@ int command_ledger(struct command *command)
                  {"verify", ledger_verify_command},
                  {"rebuild", ledger_rebuild},
                  {"replay", ledger_replay},
+                 {"erase", ledger_erase},
                  {"backup", ledger_backup},
                  {"restore", ledger_restore},
                  {"new-origin", ledger_new_origin},
@@ -191,7 +193,7 @@ int command_ledger(struct command *command)
     fprintf(
         stderr,
         "edict: ledger: \"%s\" is no command here; there are tail, show, checkpoint, prove, export, verify, rebuild, replay, "
-        "backup, restore, new-origin and rotate-key\n",
+        "erase, backup, restore, new-origin and rotate-key\n",
         verb);
     return COMMAND_BAD_INPUT;
 }

@@ -50,12 +50,17 @@ static void print_verified(const struct command *command, const struct verify_re
     char root[DIGEST_HEX_SIZE];
 
     digest_format(&result->root, root);
-    if (command->json)
-        printf("{\"entries\":%llu,\"bytes\":%llu,\"root\":\"%.*s\",\"valid\":true}\n", (unsigned long long)result->entries,
-               (unsigned long long)result->bytes, DIGEST_HEX_SIZE, root);
-    else
-        printf("%llu entries, %llu bytes, root %.*s: valid\n", (unsigned long long)result->entries,
-               (unsigned long long)result->bytes, DIGEST_HEX_SIZE, root);
+    if (command->json) {
+        printf("{\"entries\":%llu,\"bytes\":%llu,\"root\":\"%.*s\",\"redacted\":%llu,\"erased\":%llu,\"valid\":true}\n",
+               (unsigned long long)result->entries, (unsigned long long)result->bytes, DIGEST_HEX_SIZE, root,
+               (unsigned long long)result->redacted, (unsigned long long)result->erased);
+        return;
+    }
+    printf("%llu entries, %llu bytes, root %.*s: valid\n", (unsigned long long)result->entries,
+           (unsigned long long)result->bytes, DIGEST_HEX_SIZE, root);
+    if (result->redacted + result->erased > 0)
+        printf("%llu redacted values are what the entries commit to; %llu were erased\n", (unsigned long long)result->redacted,
+               (unsigned long long)result->erased);
 }
 
 /* A copy without any key has nothing to compare with. */

@@ -28,6 +28,8 @@ static const char help[] =
     "  edict ledger prove INDEX [--out FILE]      a C2SP tlog-proof that the entry is in the log; --offline\n"
     "  edict ledger export [--out FILE]           every entry, a JSON object a line\n"
     "  edict ledger replay [--since TIME]         every decision again by its own policies; exit 1 when one differs\n"
+    "  edict ledger erase ID... --reason TEXT     redacted values of decisions, for good; --fields NAME,NAME\n"
+    "      --agent NAME [--before TIME]           of all of an agent's decisions, instead of ids\n"
     "  edict ledger verify | rebuild              on the files in --data, without a server\n"
     "  edict ledger backup DIR [--with-key]       a running server's ledger into a new folder; --offline: of --data\n"
     "  edict ledger restore BACKUP --reason TEXT  verifies it, makes --data of it, and goes on under a new origin and key\n"
@@ -42,37 +44,12 @@ static const char help[] =
     "  --json          the server's document as it is\n"
     "  --help, --version\n";
 
-static const char *const valued_flags[] = {"server",
-                                           "data",
-                                           "policies",
-                                           "facts",
-                                           "agent",
-                                           "tier",
-                                           "operation",
-                                           "rule",
-                                           "escalation",
-                                           "since",
-                                           "until",
-                                           "limit",
-                                           "cursor",
-                                           "state",
-                                           "reason",
-                                           "uses",
-                                           "valid-for-s",
-                                           "wait",
-                                           "budget-increase-usd",
-                                           "lines",
-                                           "junit",
-                                           "coverage-min",
-                                           "rounds",
-                                           "out",
-                                           "proof",
-                                           "token-file",
-                                           "key",
-                                           "entry",
-                                           "origin",
-                                           "overlap-s",
-                                           NULL};
+static const char *const valued_flags[] = {
+    "server", "data",       "policies",     "facts",     "agent",       "tier",   "operation",
+    "rule",   "escalation", "since",        "until",     "before",      "fields", "limit",
+    "cursor", "state",      "reason",       "uses",      "valid-for-s", "wait",   "budget-increase-usd",
+    "lines",  "junit",      "coverage-min", "rounds",    "out",         "proof",  "token-file",
+    "key",    "entry",      "origin",       "overlap-s", NULL};
 static const char *const plain_flags[] = {"json",  "help",    "version",        "all",      "coverage", "follow",
                                           "watch", "offline", "fail-if-looser", "with-key", NULL};
 

@@ -12,7 +12,7 @@ const char *policy_folder(const struct command *command)
 static int policy_list(struct command *command)
 {
     cJSON *document;
-    const cJSON *rule;
+    const cJSON *rule, *field;
     int code = command_no_more(command, 2) ? COMMAND_OK : COMMAND_BAD_INPUT;
 
     if (code == COMMAND_OK)
@@ -31,6 +31,12 @@ static int policy_list(struct command *command)
         printf("%lld ", (long long)tier);
         show_cell(stdout, json_get_text(rule, "name"), 44);
         printf(" %.*s:%lld\n", SLICE_ARG(json_get_text(rule, "file")), (long long)line);
+    }
+    cJSON_ArrayForEach(field, json_get(document, "redacts"))
+    {
+        fputs("redacts ", stdout);
+        show_text(stdout, json_text(field));
+        putchar('\n');
     }
     return COMMAND_OK;
 }

@@ -198,6 +198,7 @@ static void print_json(const struct backtest *backtest, const struct replay_resu
     put_number(&w, "decisions", result->decisions);
     put_number(&w, "differences", result->differences);
     put_number(&w, "unreplayable", result->unreplayable);
+    put_number(&w, "erased", result->erased);
     put_number(&w, "loosened", backtest->loosened);
     json_key(&w, "rules");
     tally_write(&w, &backtest->rules);
@@ -220,8 +221,11 @@ static void print_result(struct command *command, struct backtest *backtest, con
     }
     printf("%llu decisions decided again, %llu differ, %llu of them looser", (unsigned long long)result->decisions,
            (unsigned long long)result->differences, (unsigned long long)backtest->loosened);
-    if (result->unreplayable > 0)
-        printf("; %llu cannot be replayed: their policies are not in the ledger", (unsigned long long)result->unreplayable);
+    if (result->erased > 0)
+        printf("; %llu cannot be replayed: values of theirs were erased", (unsigned long long)result->erased);
+    if (result->unreplayable > result->erased)
+        printf("; %llu cannot be replayed: their policies are not in the ledger",
+               (unsigned long long)(result->unreplayable - result->erased));
     putchar('\n');
     if (result->differences == 0)
         return;
@@ -274,7 +278,7 @@ int ledger_replay(struct command *command)
     struct replay_result result = {0};
     int code = command_no_more(command, 2) ? run(command, NULL, &result) : COMMAND_BAD_INPUT;
 
-    return code == COMMAND_OK && (result.differences > 0 || result.unreplayable > 0) ? COMMAND_FAILED : code;
+    return code == COMMAND_OK && (result.differences > 0 || result.unreplayable > result.erased) ? COMMAND_FAILED : code;
 }
 
 int policy_backtest(struct command *command)

@@ -71,8 +71,11 @@ void change_begin(struct change *change)
     if (change->basis.as_of == 0)
         change->basis.as_of = ledger_sequenced(change->ledger);
     change->basis.event = &change->events[0];
-    change->txn =
-        (struct ledger_txn){.entry_count = change->event_count, .preconditions = &change->basis, .done = change_returned};
+    change->txn = (struct ledger_txn){.entry_count = change->event_count,
+                                      .erasures = change->erasures,
+                                      .erasure_count = change->erasure_count,
+                                      .preconditions = &change->basis,
+                                      .done = change_returned};
     for (size_t i = 0; i < change->event_count; i++)
         filled = change_fill_entry(change, i) && filled;
     if (filled && ledger_submit(change->ledger, &change->txn) == STATUS_OK)

@@ -17,6 +17,8 @@ struct change {
     struct arena *arena;
     struct event events[LEDGER_TXN_ENTRIES_MAX];
     size_t event_count;
+    const struct ledger_erasure *erasures; /* values beside the records that go with it; may be NULL */
+    size_t erasure_count;
     struct slice escalation_id; /* a query term of every entry; may be empty */
     struct state_basis basis;   /* kind, agent and what it is based on; `event` is set here to the first event */
     void (*finished)(struct change *change);

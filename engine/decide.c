@@ -1,5 +1,8 @@
 #include "engine/decide.h"
 
+#include "engine/redaction.h"
+#include "ledger/private.h"
+
 #include <stddef.h>
 
 static void decide_attempt(struct decide_call *call);
@@ -88,7 +91,8 @@ static enum status decide_digests(struct decide_call *call)
     struct decision *decision = &call->decision;
 
     decision->has_idempotency_key = call->request.idempotency_key.size > 0;
-    if (decision->has_idempotency_key && !request_body_digest(call->arena, &call->request, &decision->body_digest))
+    if (decision->has_idempotency_key &&
+        !request_body_digest(call->arena, &call->request, state_action_key(call->decider->state), &decision->body_digest))
         return error_set(&call->error, STATUS_NO_MEMORY, "", "the request needs more memory than one call may use");
     if (decide_restore_action(call) != STATUS_OK)
         return call->error.status;
@@ -107,6 +111,15 @@ static enum status decide_learn_action(struct decide_call *call)
     return error_set(&call->error, STATUS_NO_MEMORY, "", "the request needs more memory than one call may use");
 }
 
+/* What the bundle redacts, the history counters may not be kept by. */
+static void decide_note_redaction(struct decide_call *call)
+{
+    const struct redact_paths *redacts = policy_bundle_redacts(policy_vm_bundle(call->decider->vm));
+
+    call->request.hides_resource_type = redacts && redacts->hides_resource_type;
+    call->decision.request.hides_resource_type = call->request.hides_resource_type;
+}
+
 static enum status decide_evaluate(struct decide_call *call, bool contended)
 {
     struct decider *decider = call->decider;
@@ -117,6 +130,7 @@ static enum status decide_evaluate(struct decide_call *call, bool contended)
     decide_refresh_policy(decider);
     decision->action.known = false; /* an attempt depends on nothing of the one before */
     decision->inputs.contended = contended;
+    decide_note_redaction(call);
     status = state_gather(decider->state, call->arena, &call->request, &decision->action, clock_now_ms(&decider->clock),
                           &decision->facts, &call->basis, &call->error);
     gathered = clock_monotonic_ns();
@@ -229,7 +243,11 @@ static enum status decide_prepare(struct decide_call *call)
     *entry = (struct ledger_entry){
         .type = RECORD_DECISION, .tenant = RECORD_TENANT_DEFAULT, .as_of = call->basis.as_of, .event = &call->decision};
     if (status == STATUS_OK)
+        status = redaction_plan(policy_vm_bundle(call->decider->vm), call->arena, &call->decision, &call->error);
+    if (status == STATUS_OK)
         status = decide_write_body(call, &entry->body);
+    if (status == STATUS_OK && !redaction_take(call->arena, &call->decision, txn))
+        status = error_set(&call->error, STATUS_NO_MEMORY, "", "the record needs more memory than one call may use");
     decide_add_blobs(call);
     entry->id = id->bytes;
     decide_add_terms(entry, &call->decision);
@@ -274,10 +292,17 @@ static enum status decide_load_blob(void *context, const struct digest *hash, st
     return ledger_blob_read(context, hash, arena, bytes, error);
 }
 
-enum status decide_read_record(struct ledger *ledger, uint64_t index, struct slice record, struct arena *arena,
-                               struct decision *out, struct error *error)
+static enum status decide_load_private(void *context, uint64_t index, struct slice pointer, struct arena *arena,
+                                       struct slice *row, struct error *error)
 {
-    const struct decision_loader loader = {.load = decide_load_blob, .context = ledger};
+    return private_read(ledger_store(context), index, pointer, arena, row, error);
+}
+
+enum status decide_read_record(struct ledger *ledger, uint64_t index, struct slice record, struct arena *arena,
+                               enum decide_reading reading, struct decision *out, struct error *error)
+{
+    const struct decision_loader loader = {
+        .load = decide_load_blob, .load_private = reading == DECIDE_READ_ALL ? decide_load_private : NULL, .context = ledger};
     struct record_header header;
     struct slice body;
     enum status status = record_split(record, &header, &body, error);
@@ -289,17 +314,19 @@ enum status decide_read_record(struct ledger *ledger, uint64_t index, struct sli
     return decision_from_record(arena, &header, index, body, &loader, out, error);
 }
 
-enum status decide_load(struct ledger *ledger, uint64_t index, struct arena *arena, struct decision *out, struct error *error)
+enum status decide_load(struct ledger *ledger, uint64_t index, struct arena *arena, enum decide_reading reading,
+                        struct decision *out, struct error *error)
 {
     struct slice record;
     enum status status = ledger_read(ledger, index, arena, &record, error);
 
-    return status == STATUS_OK ? decide_read_record(ledger, index, record, arena, out, error) : status;
+    return status == STATUS_OK ? decide_read_record(ledger, index, record, arena, reading, out, error) : status;
 }
 
 static void decide_repeat(struct decide_call *call)
 {
-    if (decide_load(call->decider->ledger, call->txn.duplicate_index, call->arena, &call->decision, &call->error) != STATUS_OK)
+    if (decide_load(call->decider->ledger, call->txn.duplicate_index, call->arena, DECIDE_READ_ALL, &call->decision,
+                    &call->error) != STATUS_OK)
         decide_fail_as_set(call);
     else
         decide_finish(call, DECIDE_REPEATED);

@@ -95,11 +95,14 @@ struct decide_call {
 
 void decide_begin(struct decide_call *call);
 
+/* With redacted values, for those who may see them, or with marks in their place. */
+enum decide_reading { DECIDE_READ_MARKS, DECIDE_READ_ALL };
+
 /* A decision from the bytes of its durable record, which must outlive `out`. */
 enum status decide_read_record(struct ledger *ledger, uint64_t index, struct slice record, struct arena *arena,
-                               struct decision *out, struct error *error) EDICT_MUST_USE;
+                               enum decide_reading reading, struct decision *out, struct error *error) EDICT_MUST_USE;
 /* A decision that is already in the ledger, from its durable record. NOT_FOUND. Any thread. */
-enum status decide_load(struct ledger *ledger, uint64_t index, struct arena *arena, struct decision *out,
-                        struct error *error) EDICT_MUST_USE;
+enum status decide_load(struct ledger *ledger, uint64_t index, struct arena *arena, enum decide_reading reading,
+                        struct decision *out, struct error *error) EDICT_MUST_USE;
 
 #endif

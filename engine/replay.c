@@ -1,7 +1,7 @@
 #include "engine/replay.h"
 
 #include "engine/verdict_rules.h"
-#include "ledger/ledger.h"
+#include "ledger/private.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -45,6 +45,12 @@ static enum status load_blob(void *context, const struct digest *hash, struct ar
                              struct error *error)
 {
     return store_get(context, STORE_BLOBS, slice_from(hash->bytes, DIGEST_SIZE), arena, bytes, error);
+}
+
+static enum status load_private(void *context, uint64_t index, struct slice pointer, struct arena *arena, struct slice *row,
+                                struct error *error)
+{
+    return private_read(context, index, pointer, arena, row, error);
 }
 
 /* NULL when the bundle is not there or does not load. */
@@ -165,7 +171,8 @@ static enum status decide_again(struct worker *worker, uint64_t index, const str
 static enum status visit(void *context, uint64_t index, struct slice record, struct error *error)
 {
     struct worker *worker = context;
-    const struct decision_loader loader = {.load = load_blob, .context = worker->replay->options->store};
+    const struct decision_loader loader = {
+        .load = load_blob, .load_private = load_private, .context = worker->replay->options->store};
     struct record_header header;
     struct decision recorded = {0};
     struct slice body;
@@ -176,7 +183,13 @@ static enum status visit(void *context, uint64_t index, struct slice record, str
         return status;
     arena_reset(&worker->arena);
     status = decision_from_record(&worker->arena, &header, index, body, &loader, &recorded, error);
-    return status == STATUS_OK ? decide_again(worker, index, &recorded, error) : status;
+    if (status != STATUS_OK)
+        return status;
+    if (!recorded.redaction || recorded.redaction->missing == 0)
+        return decide_again(worker, index, &recorded, error);
+    worker->counts.unreplayable++;
+    worker->counts.erased++;
+    return STATUS_OK;
 }
 
 /* ---- threads ---- */
@@ -191,6 +204,7 @@ static void add_up(struct worker *worker, uint64_t done)
     all->decisions += own->decisions;
     all->differences += own->differences;
     all->unreplayable += own->unreplayable;
+    all->erased += own->erased;
     replay->done += done;
     if (replay->options->progress)
         replay->options->progress(replay->options->context, replay->done, replay->size);

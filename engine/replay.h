@@ -30,7 +30,8 @@ struct replay_result {
     uint64_t entries;      /* looked at */
     uint64_t decisions;    /* decided again */
     uint64_t differences;  /* of them */
-    uint64_t unreplayable; /* their bundle is not in the ledger, or no longer loads */
+    uint64_t unreplayable; /* their bundle is not in the ledger, or no longer loads, or: */
+    uint64_t erased;       /* of them: values of theirs were erased */
 };
 
 /* CORRUPT when a record cannot be read. */

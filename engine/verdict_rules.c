@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#define TEXT(literal) literal, sizeof(literal) - 1
+
 static bool verdict_rules_has(const struct verdict *verdict, const char *name)
 {
     for (size_t i = 0; i < verdict->rule_count; i++) {
@@ -13,14 +15,31 @@ static bool verdict_rules_has(const struct verdict *verdict, const char *name)
     return false;
 }
 
+/* ---- what the built-in rules say ---- */
+
+static const struct slice unknown_agent_next = {TEXT("An administrator can register the agent with: edict agents set FILE")};
+static const struct slice over_budget_next = {
+    TEXT("A reviewer can approve this with a budget increase for the current month.")};
+static const struct slice plain_language_reason = {TEXT("The operation is in plain language, which no rule may decide on")};
+static const struct slice plain_language_next = {
+    TEXT("Send the request in structured form: an operation such as \"delete\" and its context. Nothing was escalated.")};
+static const struct slice contended_reason = {
+    TEXT("The facts behind this decision changed each time it was about to be recorded")};
+static const struct slice contended_next = {TEXT("Send the request again. Nothing was escalated.")};
+static const struct slice ask_human_reason = {TEXT("The agent asked for a human to decide")};
+
+static struct slice unknown_agent_reason(struct arena *arena, const struct decision *decision)
+{
+    return arena_printf(arena, "Agent \"%.*s\" has no manifest here, so its namespace, quotas and budget are unknown",
+                        SLICE_ARG(decision->facts.agent_id));
+}
+
 static bool add_unknown_agent(struct arena *arena, struct decision *decision)
 {
-    struct slice reason =
-        arena_printf(arena, "Agent \"%.*s\" has no manifest here, so its namespace, quotas and budget are unknown",
-                     SLICE_ARG(decision->facts.agent_id));
+    struct slice reason = unknown_agent_reason(arena, decision);
 
-    return reason.data && verdict_add(arena, &decision->verdict, "edict.unknown-agent", TIER_ESCALATE, reason,
-                                      SLICE("An administrator can register the agent with: edict agents set FILE"));
+    return reason.data &&
+           verdict_add(arena, &decision->verdict, "edict.unknown-agent", TIER_ESCALATE, reason, unknown_agent_next);
 }
 
 static struct slice over_budget_reason(struct arena *arena, const struct decision *decision)
@@ -40,8 +59,7 @@ static bool add_over_budget(struct arena *arena, struct decision *decision)
 {
     struct slice reason = over_budget_reason(arena, decision);
 
-    return reason.data && verdict_add(arena, &decision->verdict, "edict.over-budget", TIER_ESCALATE, reason,
-                                      SLICE("A reviewer can approve this with a budget increase for the current month."));
+    return reason.data && verdict_add(arena, &decision->verdict, "edict.over-budget", TIER_ESCALATE, reason, over_budget_next);
 }
 
 static bool is_over_budget(const struct decision *decision)
@@ -57,23 +75,31 @@ bool verdict_rules_add(struct arena *arena, struct decision *decision)
     decision->cost_micro_usd = facts->estimated_micro_usd;
     if (decision->verdict.cost_micro_usd > decision->cost_micro_usd)
         decision->cost_micro_usd = decision->verdict.cost_micro_usd;
-    if (decision->request.plain_language &&
-        !verdict_add(arena, &decision->verdict, "edict.plain-language", TIER_ESCALATE,
-                     SLICE("The operation is in plain language, which no rule may decide on"),
-                     SLICE("Send the request in structured form: an operation such as \"delete\" and its context. Nothing was "
-                           "escalated.")))
+    if (decision->request.plain_language && !verdict_add(arena, &decision->verdict, "edict.plain-language", TIER_ESCALATE,
+                                                         plain_language_reason, plain_language_next))
         return false;
     if (decision->inputs.contended &&
-        !verdict_add(arena, &decision->verdict, "edict.contended", TIER_ESCALATE,
-                     SLICE("The facts behind this decision changed each time it was about to be recorded"),
-                     SLICE("Send the request again. Nothing was escalated.")))
+        !verdict_add(arena, &decision->verdict, "edict.contended", TIER_ESCALATE, contended_reason, contended_next))
         return false;
-    if (decision->inputs.ask_human && !verdict_add(arena, &decision->verdict, "edict.asked-for-human", TIER_ESCALATE,
-                                                   SLICE("The agent asked for a human to decide"), (struct slice){0}))
+    if (decision->inputs.ask_human &&
+        !verdict_add(arena, &decision->verdict, "edict.asked-for-human", TIER_ESCALATE, ask_human_reason, (struct slice){0}))
         return false;
     if (!facts->known && !add_unknown_agent(arena, decision))
         return false;
     return !is_over_budget(decision) || add_over_budget(arena, decision);
+}
+
+/* Money is not redacted, and neither is an agent's name. */
+bool verdict_rules_says(struct arena *arena, const struct decision *decision, struct slice text)
+{
+    const struct slice *const fixed[] = {&unknown_agent_next, &over_budget_next, &plain_language_reason, &plain_language_next,
+                                         &contended_reason,   &contended_next,   &ask_human_reason};
+
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
+        if (slice_equal(text, *fixed[i]))
+            return true;
+    }
+    return slice_equal(text, unknown_agent_reason(arena, decision)) || slice_equal(text, over_budget_reason(arena, decision));
 }
 
 /* Where no rule may see the request, the verdict starts empty and the built-in rules fill it. */

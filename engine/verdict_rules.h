@@ -24,6 +24,8 @@ enum status verdict_rules_evaluate(struct policy_vm *vm, struct arena *arena, st
                                    struct policy_trace *trace, struct error *error) EDICT_MUST_USE;
 /* Only the built-in rules, on a verdict that is already there. False when the arena is exhausted. */
 bool verdict_rules_add(struct arena *arena, struct decision *decision) EDICT_MUST_USE;
+/* Is this text of the verdict one that the engine itself gives, from what no policy can redact? */
+bool verdict_rules_says(struct arena *arena, const struct decision *decision, struct slice text);
 /* The usable grant that covers every tier-2 rule and failed rule of the verdict, or NULL. The one that expires first is taken.
  */
 const struct facts_grant *verdict_rules_grant(const struct decision *decision);

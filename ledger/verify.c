@@ -4,6 +4,7 @@
  */
 #include "ledger/verify.h"
 
+#include "ledger/audit.h"
 #include "ledger/ledger.h"
 #include "ledger/merkle.h"
 #include "ledger/sequencer.h"
@@ -19,6 +20,7 @@ struct chunk {
     struct store *store;
     uint64_t from, to;
     struct digest *leaves; /* of VERIFY_CHUNK */
+    struct audit audit;
     uint64_t bytes;
     int64_t first_time_ms, last_time_ms;
     struct error error;
@@ -31,6 +33,7 @@ struct verify {
     struct store *store;
     struct merkle *merkle;
     struct arena arena;
+    struct audit audit;
     struct chunk *chunks;
     unsigned chunk_count;
     uint64_t all;
@@ -57,7 +60,7 @@ static enum status check_entry(void *context, uint64_t index, struct slice recor
     chunk->last_time_ms = header.time_ms;
     chunk->bytes += record.size;
     merkle_hash_leaf(&record, 1, &chunk->leaves[index - chunk->from]);
-    return STATUS_OK;
+    return audit_entry(&chunk->audit, chunk->store, &header, index, body, error);
 }
 
 static uint64_t present(const struct chunk *chunk)
@@ -106,7 +109,7 @@ static void check_tile(void *context, unsigned level, uint64_t number, const str
                                    (unsigned long long)number);
 }
 
-static enum status take_chunk(struct verify *verify, const struct chunk *chunk)
+static enum status take_chunk(struct verify *verify, struct chunk *chunk)
 {
     if (chunk->status != STATUS_OK) {
         *verify->error = chunk->error;
@@ -120,6 +123,8 @@ static enum status take_chunk(struct verify *verify, const struct chunk *chunk)
         merkle_append_leaf(verify->merkle, &chunk->leaves[i], check_tile, verify);
     verify->out->entries += present(chunk);
     verify->out->bytes += chunk->bytes;
+    if (verify->status == STATUS_OK)
+        verify->status = audit_join(&verify->audit, &chunk->audit, verify->error);
     return verify->status;
 }
 
@@ -176,10 +181,13 @@ static enum status verify_entries(struct verify *verify, verify_progress_f progr
     if (status != STATUS_OK)
         return status;
     merkle_root(verify->merkle, &verify->out->root);
-    if (digest_equal(&verify->out->root, &root))
-        return STATUS_OK;
-    return error_set(verify->error, STATUS_CORRUPT, "",
-                     "the entries do not have the recorded root hash: one of them was changed");
+    if (!digest_equal(&verify->out->root, &root))
+        return error_set(verify->error, STATUS_CORRUPT, "",
+                         "the entries do not have the recorded root hash: one of them was changed");
+    status = audit_finish(&verify->audit, verify->store, 0, verify->error);
+    verify->out->redacted = verify->audit.present;
+    verify->out->erased = verify->audit.missing.count;
+    return status;
 }
 
 /* ---- what it needs ---- */
@@ -199,6 +207,7 @@ static enum status create(struct verify *verify)
         struct chunk *chunk = &verify->chunks[i];
 
         chunk->store = verify->store;
+        audit_create(&chunk->audit);
         chunk->leaves = malloc(VERIFY_CHUNK * sizeof *chunk->leaves);
         if (!chunk->leaves)
             status = error_set(verify->error, STATUS_NO_MEMORY, "", "out of memory");
@@ -208,8 +217,10 @@ static enum status create(struct verify *verify)
 
 static void destroy(struct verify *verify)
 {
-    for (unsigned i = 0; verify->chunks && i < verify->chunk_count; i++)
+    for (unsigned i = 0; verify->chunks && i < verify->chunk_count; i++) {
         free(verify->chunks[i].leaves);
+        audit_destroy(&verify->chunks[i].audit);
+    }
     free(verify->merkle);
     free(verify->chunks);
 }
@@ -222,10 +233,12 @@ enum status ledger_verify(struct store *store, verify_progress_f progress, void 
 
     *out = (struct verify_result){0};
     arena_create(&verify.arena, 16384, 1 << 20);
+    audit_create(&verify.audit);
     status = create(&verify);
     if (status == STATUS_OK)
         status = verify_entries(&verify, progress, context);
     destroy(&verify);
+    audit_destroy(&verify.audit);
     arena_destroy(&verify.arena);
     return status;
 }

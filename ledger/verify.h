@@ -1,7 +1,7 @@
 /*
  * Checking a whole ledger without trusting it: every entry is there once, its header is valid, times never decrease, the tree
- * over all of them has the recorded root, and the stored tiles are those of the entries. Several threads read; the store must
- * not be written meanwhile.
+ * over all of them has the recorded root, the stored tiles are those of the entries, and redacted values are what records
+ * commit to, or were erased by an entry. Several threads read; the store must not be written meanwhile.
  */
 #ifndef EDICT_LEDGER_VERIFY_H
 #define EDICT_LEDGER_VERIFY_H
@@ -11,6 +11,7 @@
 
 struct verify_result {
     uint64_t entries, bytes;
+    uint64_t redacted, erased; /* values beside the records; values that were there once */
     struct digest root;
 };
 

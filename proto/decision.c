@@ -1,5 +1,5 @@
 /* The body of a decision's record. Members are in canonical order; decision_read.c is the other direction. */
-#include "proto/decision.h"
+#include "proto/decision_redact.h"
 
 const char *decision_outcome_name(enum decision_outcome outcome)
 {
@@ -72,31 +72,48 @@ static void write_inputs(struct json_writer *w, const struct decision_inputs *in
 
 /* ---- the request ---- */
 
-static bool may_be_large(const char *name)
+/* A value that looks like a reference goes beside the record as well, or it would be read as one. */
+static bool is_like_reference(const cJSON *value)
 {
-    return strcmp(name, "command") == 0 || strcmp(name, "context") == 0 || strcmp(name, "justification") == 0;
+    return cJSON_IsObject(value) && value->child && !value->child->next && strcmp(value->child->string, "$sha256") == 0;
+}
+
+bool decision_is_large(const cJSON *member, size_t size)
+{
+    const char *name = member->string;
+
+    return (size > RECORD_INLINE_VALUE_MAX || is_like_reference(member)) &&
+           (strcmp(name, "command") == 0 || strcmp(name, "context") == 0 || strcmp(name, "justification") == 0);
+}
+
+cJSON *decision_move_to_blob(struct arena *arena, struct slice json, struct decision *decision)
+{
+    struct decision_blob *blob = &decision->blobs[decision->blob_count];
+    cJSON *reference = json_new_object(arena);
+    char hex[DIGEST_HEX_SIZE];
+
+    blob->bytes = arena_copy(arena, json);
+    if (!blob->bytes.data)
+        return NULL;
+    digest_sha256(blob->bytes, &blob->hash);
+    decision->blob_count++;
+    digest_format(&blob->hash, hex);
+    json_put_text(arena, reference, "$sha256", arena_copy(arena, slice_from(hex, sizeof hex)));
+    return reference;
 }
 
 /* Takes the value written since `from` out of the text again, and leaves its hash in its place. */
 static void move_to_blob(struct buf *out, size_t from, struct arena *arena, struct decision *decision)
 {
-    struct decision_blob *blob = &decision->blobs[decision->blob_count];
-    struct json_writer w = {.out = out};
+    const cJSON *reference = decision_move_to_blob(arena, slice_from(out->data + from, out->size - from), decision);
 
-    blob->bytes = arena_copy(arena, slice_from(out->data + from, out->size - from));
-    if (!blob->bytes.data) {
-        out->failed = true;
-        return;
-    }
-    digest_sha256(blob->bytes, &blob->hash);
-    decision->blob_count++;
     out->size = from;
-    json_begin_object(&w);
-    write_hex(&w, "$sha256", &blob->hash);
-    json_end_object(&w);
+    out->failed = out->failed || !reference;
+    if (reference)
+        json_write_canonical(out, arena, reference);
 }
 
-static void write_request(struct json_writer *w, struct arena *scratch, struct decision *decision)
+static void write_request(struct json_writer *w, struct arena *scratch, struct decision *decision, bool blobs)
 {
     json_key(w, "request");
     json_begin_object(w);
@@ -106,7 +123,7 @@ static void write_request(struct json_writer *w, struct arena *scratch, struct d
         json_key(w, member->string);
         from = w->out->size;
         json_value(w, scratch, member);
-        if (w->out->size - from > RECORD_INLINE_VALUE_MAX && may_be_large(member->string) && !w->out->failed)
+        if (blobs && !w->out->failed && decision_is_large(member, w->out->size - from))
             move_to_blob(w->out, from, scratch, decision);
     }
     json_end_object(w);
@@ -132,11 +149,10 @@ static bool depends_on_action(const struct decision *decision)
     return decision->effects.escalation != DECISION_ESCALATION_NONE || decision->effects.grant_id.size > 0;
 }
 
-void decision_write_body(struct buf *out, struct arena *scratch, struct decision *decision)
+void decision_write_plain(struct buf *out, struct arena *scratch, struct decision *decision, bool blobs)
 {
     struct json_writer w = {.out = out};
 
-    decision->blob_count = 0;
     buf_reserve(out, 3072);
     json_begin_object(&w);
     if (depends_on_action(decision))
@@ -162,7 +178,7 @@ void decision_write_body(struct buf *out, struct arena *scratch, struct decision
         write_text(&w, "next_steps", decision->next_steps);
     write_text(&w, "policy_revision", decision->policy_revision);
     write_text(&w, "rationale", decision->rationale);
-    write_request(&w, scratch, decision);
+    write_request(&w, scratch, decision, blobs);
     write_text(&w, "retry_of", decision->request.escalation_id);
     if (decision->valid_until_ms > 0) {
         json_key(&w, "valid_until_ms");
@@ -170,4 +186,14 @@ void decision_write_body(struct buf *out, struct arena *scratch, struct decision
     }
     write_verdict(&w, &decision->verdict);
     json_end_object(&w);
+}
+
+void decision_write_body(struct buf *out, struct arena *scratch, struct decision *decision)
+{
+    decision->blob_count = 0;
+    decision->redaction = NULL;
+    if (decision->redact.count > 0)
+        decision_write_redacted(out, scratch, decision);
+    else
+        decision_write_plain(out, scratch, decision, true);
 }

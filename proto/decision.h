@@ -44,11 +44,36 @@ struct decision_blob {
 };
 enum { DECISION_BLOBS_MAX = 3 }; /* command, context, justification */
 
-/* Where decision_from_record finds such values. */
+/* Where decision_from_record finds such values, and redacted ones. */
 struct decision_loader {
     enum status (*load)(void *context, const struct digest *hash, struct arena *arena, struct slice *bytes,
                         struct error *error);
+    /* The row of a redacted value (redact.h); NOT_FOUND: erased. NULL: redacted values are not wanted. */
+    enum status (*load_private)(void *context, uint64_t index, struct slice pointer, struct arena *arena, struct slice *row,
+                                struct error *error);
     void *context;
+};
+
+/* What is to be redacted when the body is written: pointers into it, and 32 random bytes of salt for each. */
+struct decision_redact_plan {
+    const struct slice *pointers;
+    const char *salts;
+    size_t count;
+};
+
+/* A value that is beside the record. */
+struct decision_private {
+    struct slice pointer, row;
+};
+
+/* A decision with redacted values. */
+struct decision_redaction {
+    const cJSON *request;   /* the view with marks in place of values; those that were not found say "erased": true */
+    const cJSON *rationale; /* the rationale's mark, or NULL: it is plain */
+    const cJSON *pointers;  /* array of text: the record's member `redacted` */
+    size_t missing;         /* marks that were not replaced by their values */
+    const struct decision_private *values; /* of a body just written: what has to go beside it */
+    size_t value_count;
 };
 
 struct decision {
@@ -70,6 +95,8 @@ struct decision {
     int64_t valid_until_ms;                         /* of an approval by grant; 0: none */
     struct decision_blob blobs[DECISION_BLOBS_MAX]; /* set by decision_write_body */
     size_t blob_count;
+    struct decision_redact_plan redact;   /* for decision_write_body; count 0: nothing */
+    struct decision_redaction *redaction; /* set by decision_write_body and decision_from_record; NULL: all is plain */
     /* Known once sequenced: */
     bool sequenced;
     uint64_t ledger_index;
@@ -81,11 +108,11 @@ struct decision {
  * The record's body (RFC 8785). On the hot path: streams members in canonical order, and leaves out what is empty, zero or
  * follows from the rest; see README.md. Values of the request over
  * RECORD_INLINE_VALUE_MAX bytes are written as {"$sha256": "<hex>"} and put into decision->blobs, which go into the same
- * transaction.
+ * transaction. Values that `redact` names are written as marks, and go beside the record (decision->redaction).
  */
 void decision_write_body(struct buf *out, struct arena *scratch, struct decision *decision);
 /* From a record, header and body; everything, so that it can be replayed and answered again. `loader` may be NULL where no
- * large values are expected. */
+ * large values are expected. Where a redacted text is not to be had, "[redacted]" or "[erased]" stands for it. */
 enum status decision_from_record(struct arena *arena, const struct record_header *header, uint64_t index, struct slice body,
                                  const struct decision_loader *loader, struct decision *out,
                                  struct error *error) EDICT_MUST_USE;
@@ -108,6 +135,12 @@ void decision_write_document(struct buf *out, struct arena *scratch, const struc
  * the arena is exhausted.
  */
 bool decision_compose(struct arena *arena, struct decision *decision) EDICT_MUST_USE;
+/* The values of `root`, a record's body or a part of one, that `pointers` (its member `redacted`) names: marks are replaced by
+ * what the loader has for them. `missing` counts those that it has not, which get a member "erased". CORRUPT when one is not
+ * what the mark commits to. */
+enum status decision_reveal(struct arena *arena, cJSON *root, const cJSON *pointers, uint64_t index,
+                            const struct decision_loader *loader, size_t *missing, struct error *error) EDICT_MUST_USE;
+
 const char *decision_outcome_name(enum decision_outcome outcome); /* "approve", "escalate", "deny" */
 
 #endif

@@ -1,5 +1,5 @@
 /* A decision back from its record. */
-#include "proto/decision.h"
+#include "proto/decision_redact.h"
 
 #include <stdio.h>
 
@@ -106,12 +106,15 @@ static bool read_outcome(struct slice name, enum decision_outcome *out)
 static enum status read_request(struct arena *arena, cJSON *json, const struct decision_loader *loader, struct decision *out,
                                 struct error *error)
 {
+    /* Large values first: a redacted one may be in them. */
     cJSON *view = (cJSON *)(uintptr_t)json_get(json, "request");
     enum status status;
 
     if (!cJSON_IsObject(view))
         return corrupt("/request", error);
     status = restore_view(arena, view, loader, error);
+    if (status == STATUS_OK)
+        status = decision_read_redaction(arena, json, out->ledger_index, loader, out, error);
     if (status == STATUS_OK)
         status = request_from_view(arena, view, &out->request, error);
     out->request.idempotency_key = json_get_text(json, "idempotency_key");

@@ -220,7 +220,9 @@ void decision_write_document(struct buf *out, struct arena *scratch, const struc
     put_text(&r, "agent_identity", decision->request.agent_identity);
     put_text(&r, "operation", decision->request.operation);
     json_key(&r.w, "request");
-    json_value(&r.w, scratch, decision->request.view);
+    json_value(&r.w, scratch, decision->redaction ? decision->redaction->request : decision->request.view);
+    json_key(&r.w, "redacted");
+    json_value(&r.w, scratch, decision->redaction ? decision->redaction->pointers : NULL);
     json_key(&r.w, "facts");
     json_value(&r.w, scratch, decision->facts_json);
     json_end_object(&r.w);

@@ -328,5 +328,5 @@ struct slice request_resource_type(const struct request *request)
 {
     struct slice type = json_get_text(request->context, "resource_type");
 
-    return type.size <= 64 ? type : (struct slice){0};
+    return type.size <= 64 && !request->hides_resource_type ? type : (struct slice){0};
 }

@@ -35,6 +35,7 @@ struct request {
     int64_t estimated_cost_micro_usd; /* 0 without an estimate */
     enum request_explain explain;
     bool dry_run;
+    bool hides_resource_type; /* context.resource_type is redacted: the history counters, which are kept by it, see none */
     /*
      * What a policy sees and what is recorded: an object with exactly the members agent_identity, operation, and, where given,
      * command, justification, context, conversation_id, in_reply_to, estimated_cost_usd (normalised text such as "12.50"). No
@@ -70,9 +71,12 @@ struct request_action {
  */
 bool request_action_learn(struct arena *arena, const struct request *request, struct slice tenant, struct slice key,
                           struct request_action *action) EDICT_MUST_USE;
-/* SHA-256 over the canonical parsed request without the idempotency key, with its flags: what "the same body" means. */
-bool request_body_digest(struct arena *arena, const struct request *request, struct digest *out) EDICT_MUST_USE;
-/* The resource type of the history counters: context.resource_type where it is text of at most 64 bytes, else "". */
+/* HMAC-SHA-256 under a key of the store over "edict-body-v1\n" and the canonical parsed request without the idempotency key,
+ * with its flags: what "the same body" means. It is in records, and keyed so that nobody who reads one can guess the body. */
+bool request_body_digest(struct arena *arena, const struct request *request, struct slice key,
+                         struct digest *out) EDICT_MUST_USE;
+/* The resource type of the history counters: context.resource_type where it is text of at most 64 bytes and not redacted, else
+ * "". */
 struct slice request_resource_type(const struct request *request);
 
 bool request_agent_is_valid(struct slice agent);

@@ -38,8 +38,9 @@ bool request_action_learn(struct arena *arena, const struct request *request, st
     return action->known;
 }
 
-bool request_body_digest(struct arena *arena, const struct request *request, struct digest *out)
+bool request_body_digest(struct arena *arena, const struct request *request, struct slice key, struct digest *out)
 {
+    struct slice parts[2] = {SLICE("edict-body-v1\n")};
     struct buf text;
 
     buf_create(&text, arena);
@@ -47,7 +48,8 @@ bool request_body_digest(struct arena *arena, const struct request *request, str
     json_write_canonical(&text, arena, request->view);
     buf_printf(&text, "\nescalation_id=%.*s\nexplain=%d\ndry_run=%d\n", SLICE_ARG(request->escalation_id),
                (int)request->explain, request->dry_run);
+    parts[1] = buf_slice(&text);
     if (!text.failed)
-        digest_sha256(buf_slice(&text), out);
+        digest_hmac_sha256(key, parts, 2, out);
     return !text.failed;
 }

@@ -27,6 +27,7 @@ static const struct api_route api_routes[] = {
     {HTTP_METHOD_GET, "v1/decisions", API_ON_REST, API_FOR_ADMIN, api_decisions_list},
     {HTTP_METHOD_GET, "v1/decisions/*", API_ON_REST, API_FOR_AGENT, api_decisions_show},
     {HTTP_METHOD_POST, "v1/decisions/*/outcome", API_ON_REST, API_FOR_AGENT, api_decisions_outcome},
+    {HTTP_METHOD_POST, "v1/decisions/*/erase", API_ON_REST, API_FOR_ADMIN, api_decisions_erase},
     {HTTP_METHOD_GET, "v1/agents", API_ON_REST, API_FOR_ADMIN, api_agents_list},
     {HTTP_METHOD_GET, "v1/agents/*", API_ON_REST, API_FOR_ADMIN, api_agents_show},
     {HTTP_METHOD_PUT, "v1/agents/*", API_ON_REST, API_FOR_ADMIN, api_agents_put},

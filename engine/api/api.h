@@ -98,6 +98,7 @@ void api_jsonrpc(struct api_call *call);
 void api_decisions_list(struct api_call *call);
 void api_decisions_show(struct api_call *call);
 void api_decisions_outcome(struct api_call *call);
+void api_decisions_erase(struct api_call *call);
 void api_agents_list(struct api_call *call);
 void api_agents_show(struct api_call *call);
 void api_agents_put(struct api_call *call);

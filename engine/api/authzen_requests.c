@@ -108,7 +108,7 @@ static bool load_denied(struct submission *submission, struct decision *decision
         return false;
     }
     if (ledger_find_id(ledger, uuid.bytes, &index, &error) != STATUS_OK ||
-        decide_load(ledger, index, call->http->arena, decision, &error) != STATUS_OK) {
+        decide_load(ledger, index, call->http->arena, DECIDE_READ_ALL, decision, &error) != STATUS_OK) {
         if (error.status != STATUS_NOT_FOUND)
             reply_error(call, &error);
         else

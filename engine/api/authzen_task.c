@@ -21,7 +21,7 @@ static enum status escalation_of(struct api_call *call, struct slice id, struct 
         return error_set(error, STATUS_NOT_FOUND, "", "no task has this id");
     status = ledger_find_id(call->api->shared->ledger, uuid.bytes, &index, error);
     if (status == STATUS_OK)
-        status = decide_load(call->api->shared->ledger, index, call->http->arena, &decision, error);
+        status = decide_load(call->api->shared->ledger, index, call->http->arena, DECIDE_READ_MARKS, &decision, error);
     if (status == STATUS_OK && (decision.outcome != DECISION_ESCALATE || decision.escalation_id.size == 0))
         return error_set(error, STATUS_NOT_FOUND, "", "nothing is waiting for an approval by this id");
     *escalation = decision.escalation_id;
@@ -50,8 +50,8 @@ enum status authzen_task_load(struct api_call *call, struct slice id, struct aut
         status = escalation_of(call, id, &escalation, error);
     buf_create(&text, call->http->arena);
     if (status == STATUS_OK)
-        status =
-            state_escalation_document(call->api->shared->state, call->http->arena, escalation, &text, &agent, &pending, error);
+        status = state_escalation_document(call->api->shared->state, call->http->arena, escalation,
+                                           call->role == API_ROLE_ADMIN, &text, &agent, &pending, error);
     if (status == STATUS_OK)
         status = json_parse(call->http->arena, buf_slice(&text), &document_limits, &document, error);
     if (status == STATUS_OK && !authzen_task_from(document, task))

@@ -1,3 +1,4 @@
+#include "api/decisions.h"
 #include "api/access.h"
 #include "api/api.h"
 #include "api/body.h"
@@ -23,8 +24,9 @@ static enum status decisions_visit(void *context, uint64_t index, struct slice r
     struct arena *arena = page->call->http->arena;
     struct decision decision = {0};
     struct slice copy = arena_copy(arena, record);
-    enum status status = copy.data ? decide_read_record(page->call->api->shared->ledger, index, copy, arena, &decision, error)
-                                   : error_set(error, STATUS_NO_MEMORY, "", "the page is too large; ask for a smaller limit");
+    enum status status =
+        copy.data ? decide_read_record(page->call->api->shared->ledger, index, copy, arena, DECIDE_READ_ALL, &decision, error)
+                  : error_set(error, STATUS_NO_MEMORY, "", "the page is too large; ask for a smaller limit");
 
     if (status != STATUS_OK)
         return status;
@@ -87,8 +89,13 @@ void api_decisions_list(struct api_call *call)
 
 /* ---- one decision ---- */
 
-/* The decision that the path names; answers and returns false when there is none that the caller may see. */
-static bool decisions_find(struct api_call *call, struct decision *decision)
+/* An agent may have sent what is redacted, or another program under its name: only an administrator is shown it. */
+static enum decide_reading reading_of(const struct api_call *call)
+{
+    return call->role == API_ROLE_ADMIN ? DECIDE_READ_ALL : DECIDE_READ_MARKS;
+}
+
+bool decisions_find(struct api_call *call, enum decide_reading reading, struct decision *decision)
 {
     struct slice text = {0};
     struct uuid id;
@@ -100,7 +107,7 @@ static bool decisions_find(struct api_call *call, struct decision *decision)
         return false;
     }
     if (ledger_find_id(call->api->shared->ledger, id.bytes, &index, &error) != STATUS_OK ||
-        decide_load(call->api->shared->ledger, index, call->http->arena, decision, &error) != STATUS_OK) {
+        decide_load(call->api->shared->ledger, index, call->http->arena, reading, decision, &error) != STATUS_OK) {
         if (error.status == STATUS_NOT_FOUND)
             error_set(&error, STATUS_NOT_FOUND, "", "the decision does not exist, or belongs to another agent");
         reply_error(call, &error);
@@ -117,7 +124,7 @@ void api_decisions_show(struct api_call *call)
     struct error error = {0};
     enum status status;
 
-    if (!parameters_check(call, names) || !decisions_find(call, &decision))
+    if (!parameters_check(call, names) || !decisions_find(call, reading_of(call), &decision))
         return;
     buf_create(&out, call->http->arena);
     buf_create(&outcome, call->http->arena);
@@ -197,7 +204,7 @@ void api_decisions_outcome(struct api_call *call)
     struct decision decision = {0};
     struct change *change;
 
-    if (!outcome_parse(call, &outcome) || !decisions_find(call, &decision))
+    if (!outcome_parse(call, &outcome) || !decisions_find(call, DECIDE_READ_MARKS, &decision))
         return;
     if (decision.outcome != DECISION_APPROVE) {
         reply_problem(call, 409, "", "the decision was not an approval, so there is nothing to report");

@@ -57,8 +57,8 @@ static bool escalation_find(struct api_call *call, struct escalation_view *view)
         return false;
     }
     buf_create(&view->document, call->http->arena);
-    status = state_escalation_document(call->api->shared->state, call->http->arena, view->id, &view->document, &view->agent,
-                                       &view->pending, &error);
+    status = state_escalation_document(call->api->shared->state, call->http->arena, view->id, call->role == API_ROLE_ADMIN,
+                                       &view->document, &view->agent, &view->pending, &error);
     if (status == STATUS_NOT_FOUND)
         error_set(&error, STATUS_NOT_FOUND, "", "the escalation does not exist, or belongs to another agent");
     if (status != STATUS_OK) {
@@ -199,7 +199,7 @@ static bool approval_shortfall(struct api_call *call, const struct escalation_vi
                    &document, &error) != STATUS_OK ||
         !uuid_parse(json_get_text(document, "decision_id"), &id) ||
         ledger_find_id(shared->ledger, id.bytes, &index, &error) != STATUS_OK ||
-        decide_load(shared->ledger, index, arena, &decision, &error) != STATUS_OK ||
+        decide_load(shared->ledger, index, arena, DECIDE_READ_MARKS, &decision, &error) != STATUS_OK ||
         state_gather(shared->state, arena, &decision.request, &decision.action, clock_now_ms(&shared->clock), &facts, &basis,
                      &error) != STATUS_OK) {
         reply_error(call, &error);

@@ -25,6 +25,15 @@ static void write_rule(struct json_writer *w, const struct policy_rule_info *rul
     json_end_object(w);
 }
 
+static void write_redacts(struct json_writer *w, const struct redact_paths *redacts)
+{
+    json_key(w, "redacts");
+    json_begin_array(w);
+    for (size_t i = 0; redacts && i < redacts->count; i++)
+        json_string(w, redacts->items[i]);
+    json_end_array(w);
+}
+
 static void write_bundle(struct json_writer *w, const struct policy_bundle *bundle)
 {
     struct policy_rule_info rule;
@@ -39,6 +48,7 @@ static void write_bundle(struct json_writer *w, const struct policy_bundle *bund
         write_rule(w, &rule);
     }
     json_end_array(w);
+    write_redacts(w, policy_bundle_redacts(bundle));
     json_end_object(w);
 }
 

@@ -263,6 +263,8 @@ static enum status build_rules(struct policy_bundle *bundle, struct policy_repor
         report_sort(report);
         return first_problem(report, error);
     }
+    if (bundle->redacts != NULL)
+        redact_paths_finish(bundle->redacts);
     bundle->index = index_new(&bundle->arena, bundle);
     if (bundle->index == NULL || !bundle_collect_operations(bundle))
         return error_set(error, STATUS_NO_MEMORY, NULL, "no memory for the rules' index");
@@ -355,6 +357,11 @@ struct slice policy_bundle_revision(const struct policy_bundle *bundle)
 struct slice policy_bundle_bytes(const struct policy_bundle *bundle)
 {
     return bundle->bytes;
+}
+
+const struct redact_paths *policy_bundle_redacts(const struct policy_bundle *bundle)
+{
+    return bundle->redacts;
 }
 
 size_t policy_bundle_rule_count(const struct policy_bundle *bundle)

@@ -8,6 +8,7 @@
 #include "policy/policy.h"
 #include "policy/rule.h"
 #include "policy/weigh.h"
+#include "proto/redact.h"
 
 #include <stdatomic.h>
 
@@ -40,6 +41,7 @@ struct policy_bundle {
     size_t rule_count;
     struct rule_path *paths;
     size_t path_count;
+    struct redact_paths *redacts; /* NULL: none */
     struct index *index;
     struct slice *operations; /* named by rules; sorted */
     size_t operation_count;

@@ -82,6 +82,17 @@ static void list_files(struct diff *diff, const struct policy_bundle *old, const
     end_list(diff);
 }
 
+/* Paths of `from` that `to` does not cover: with `to` the new bundle, what becomes readable. */
+static void list_redacts(struct diff *diff, const char *what, const struct redact_paths *from, const struct redact_paths *to)
+{
+    begin_list(diff);
+    for (size_t i = 0; from && i < from->count; i++) {
+        if (!to || !redact_paths_cover(to, from->items[i]))
+            add_name(diff, what, from->items[i]);
+    }
+    end_list(diff);
+}
+
 void policy_bundle_diff(const struct policy_bundle *old, const struct policy_bundle *fresh, struct buf *out)
 {
     struct diff diff = {.out = out};
@@ -93,5 +104,7 @@ void policy_bundle_diff(const struct policy_bundle *old, const struct policy_bun
     list_absent(&diff, "added ", fresh, old);
     list_absent(&diff, "removed ", old, fresh);
     list_tiers(&diff, old, fresh);
+    list_redacts(&diff, "redacts no longer ", old->redacts, fresh->redacts);
+    list_redacts(&diff, "redacts ", fresh->redacts, old->redacts);
     list_files(&diff, old, fresh);
 }

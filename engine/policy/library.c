@@ -42,9 +42,9 @@ const luaL_Reg *library_members(const char *global)
 const char *const *library_global_names(void)
 {
     static const char *const names[] = {
-        "assert", "cidr", "defaults", "error", "glob",  "group",    "has_privilege", "helm", "ipairs", "kubectl", "math",
-        "money",  "owns", "pairs",    "path",  "pcall", "re",       "require",       "rule", "select", "semver",  "set",
-        "shell",  "sql",  "string",   "table", "time",  "tonumber", "tostring",      "type", "url",    NULL};
+        "assert", "cidr",  "defaults", "error",  "glob",  "group", "has_privilege", "helm",     "ipairs", "kubectl", "math",
+        "money",  "owns",  "pairs",    "path",   "pcall", "re",    "redact",        "require",  "rule",   "select",  "semver",
+        "set",    "shell", "sql",      "string", "table", "time",  "tonumber",      "tostring", "type",   "url",     NULL};
 
     return names;
 }

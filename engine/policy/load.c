@@ -88,7 +88,7 @@ static int rule_body(lua_State *lua)
     return 0;
 }
 
-static int calling_line(lua_State *lua)
+int load_calling_line(lua_State *lua)
 {
     lua_Debug frame;
 
@@ -107,7 +107,7 @@ static int load_rule(lua_State *lua)
                       "rule name \"%.*s\": use a-z, 0-9, '.', '_' and '-', beginning with a letter or digit, at most %d bytes, "
                       "not \"edict.\"",
                       (int)(name.size < 100 ? name.size : 100), name.data, (int)RULE_NAME_MAX);
-    lua_pushinteger(lua, calling_line(lua)); /* after the whole name */
+    lua_pushinteger(lua, load_calling_line(lua)); /* after the whole name */
     lua_pushcclosure(lua, rule_body, 2);
     if (lua_gettop(lua) == 2)
         return 1;
@@ -244,6 +244,8 @@ void load_open(lua_State *lua)
     lua_setglobal(lua, "group");
     lua_pushcfunction(lua, load_defaults);
     lua_setglobal(lua, "defaults");
+    lua_pushcfunction(lua, load_redact);
+    lua_setglobal(lua, "redact");
     lua_pushcfunction(lua, load_require);
     lua_setglobal(lua, "require");
 }
@@ -276,8 +278,11 @@ static int run_file(lua_State *lua)
     lua_call(lua, 0, 0);
     if (loader->group_depth != 0) /* a pcall around it: what came later would belong to the group */
         sandbox_error(lua, "a group ended with an error");
-    /* What only loading needs is garbage from here on. */
+    /* What only loading needs is garbage from here on. `redact` goes with it: a function that looks at all names finds the ones
+     * that it found before there was any. */
     new_registry_table(lua, LOAD_DEFAULTS);
+    lua_pushnil(lua);
+    lua_setglobal(lua, "redact");
     return 0;
 }
 

@@ -1,6 +1,6 @@
 /*
- * Running a rule file: `rule`, `group`, `defaults` and `require` as Lua sees them. A file is loaded once when its bundle is
- * built, to extract its rules into C, and once for each worker, to have its functions; both give the same slots.
+ * Running a rule file: `rule`, `group`, `defaults`, `redact` and `require` as Lua sees them. A file is loaded once when its
+ * bundle is built, to extract its rules into C, and once for each worker, to have its functions; both give the same slots.
  */
 #ifndef EDICT_POLICY_LOAD_H
 #define EDICT_POLICY_LOAD_H
@@ -44,14 +44,18 @@ bool load_is_rule_field(struct slice name);
 /* The loader of the rule file that is being loaded; a Lua error anywhere else. */
 struct loader *load_need_rule_file(lua_State *lua, const char *function);
 
+/* The line of the call to the function that is running; 0 unknown. */
+int load_calling_line(lua_State *lua);
+
 /* ---- load_group.c ---- */
 int load_group(lua_State *lua);
+int load_redact(lua_State *lua); /* load_redact.c */
 /* Pushes `name` after the names of the groups around. */
 struct slice load_group_name(lua_State *lua, struct slice name);
 /* Replaces the rule's table at `table` by one whose match is joined with that of the groups around; nothing outside of one. */
 void load_group_apply(lua_State *lua, int table);
 
-/* Opens rule, group, defaults and require into the globals. */
+/* Opens rule, group, defaults, redact and require into the globals. */
 void load_open(lua_State *lua);
 /* For a test file: require alone, and the registry places it needs. */
 void load_open_test(lua_State *lua);

@@ -9,6 +9,7 @@
 #define EDICT_POLICY_POLICY_H
 
 #include "proto/facts.h"
+#include "proto/redact.h"
 #include "proto/request.h"
 #include "proto/verdict.h"
 
@@ -65,6 +66,13 @@ enum status policy_bundle_from_bytes(struct slice bytes, const struct policy_lim
 /* What `fresh` changes: numbers of rules, rules added and removed, tiers, files; one line, at most some 20 names of each. `old`
  * may be NULL. */
 void policy_bundle_diff(const struct policy_bundle *old, const struct policy_bundle *fresh, struct buf *out);
+
+/* The fields that records only commit to; NULL: none are declared. Lives as long as the bundle. */
+const struct redact_paths *policy_bundle_redacts(const struct policy_bundle *bundle);
+/* Does rule `rule` of the bundle give `text`, a reason, next step or alternative, without looking at a redacted field? False
+ * also when that cannot be told. */
+bool policy_text_is_plain(const struct policy_bundle *bundle, const cJSON *request_view, const cJSON *facts_json,
+                          struct arena *arena, struct slice rule, struct slice text);
 
 struct policy_rule_info {
     struct slice name, file, description, owner;

@@ -122,6 +122,7 @@ static void *housekeeping_thread(void *context)
         more = housekeeping_round(housekeeping);
         housekeeping_scrub(housekeeping);
     }
+    housekeeping_scrub(housekeeping); /* so that a server that is stopped has nothing left to forget */
     return NULL;
 }
 

@@ -48,6 +48,15 @@ static void put_grant(struct json_writer *w, const cJSON *grant)
     json_end_object(w);
 }
 
+/* A mark, where the text itself is not shown or no longer there. */
+static void put_rationale(struct json_writer *w, const cJSON *rationale)
+{
+    if (!cJSON_IsObject(rationale))
+        put_text(w, "rationale", json_text(rationale));
+    else
+        put_text(w, "rationale", json_get(rationale, "erased") ? SLICE("[erased]") : SLICE("[redacted]"));
+}
+
 static void write_document(struct json_writer *w, struct arena *arena, const cJSON *row)
 {
     const cJSON *fixed = json_get(row, "fixed");
@@ -62,7 +71,7 @@ static void write_document(struct json_writer *w, struct arena *arena, const cJS
     put_text(w, "agent_identity", json_get_text(fixed, "agent_identity"));
     json_key(w, "request");
     json_value(w, arena, json_get(fixed, "request"));
-    put_text(w, "rationale", json_get_text(fixed, "rationale"));
+    put_rationale(w, json_get(fixed, "rationale"));
     json_key(w, "covers");
     json_value(w, arena, json_get(fixed, "covers"));
     put_time(w, "created_at", fixed, "created_at_ms");
@@ -74,7 +83,14 @@ static void write_document(struct json_writer *w, struct arena *arena, const cJS
     json_end_object(w);
 }
 
-enum status state_escalation_document(struct state *state, struct arena *arena, struct slice id, struct buf *out,
+static enum status reveal(struct state *state, struct arena *arena, const cJSON *row, struct error *error)
+{
+    size_t missing;
+
+    return escalations_reveal(state, arena, (cJSON *)(uintptr_t)json_get(row, "fixed"), &missing, error);
+}
+
+enum status state_escalation_document(struct state *state, struct arena *arena, struct slice id, bool reveals, struct buf *out,
                                       struct slice *agent, bool *pending, struct error *error)
 {
     struct row key;
@@ -91,6 +107,8 @@ enum status state_escalation_document(struct state *state, struct arena *arena, 
     status = store_get(state->store, STORE_STATE, row_slice(&key), arena, &row, error);
     if (status == STATUS_OK)
         status = json_parse(arena, row, &row_limits, &json, error);
+    if (status == STATUS_OK && reveals)
+        status = reveal(state, arena, json, error);
     if (status != STATUS_OK)
         return status;
     *agent = json_get_text(json_get(json, "fixed"), "agent_identity");
@@ -106,7 +124,7 @@ struct escalations_page {
     struct arena *arena;
     struct arena row_arena; /* of one row; most are looked at and left out */
     const struct state_escalation_filter *filter;
-    struct json_writer w;
+    struct slice *rows; /* that match; shown after the scan, because a store may not be asked while it visits */
     size_t shown, scanned;
     uint64_t last, next;
     enum status status;
@@ -137,9 +155,30 @@ static bool list_escalation(void *context, const struct store_visit *row)
         return false;
     if (!matches(page->filter, json))
         return true;
-    write_document(&page->w, page->arena, json);
-    page->shown++;
-    return true;
+    page->rows[page->shown] = arena_copy(page->arena, row->value);
+    return page->rows[page->shown++].data != NULL;
+}
+
+static enum status write_page(struct state *state, struct escalations_page *page, struct buf *out)
+{
+    struct json_writer w = {.out = out};
+    enum status status = page->status;
+
+    json_begin_array(&w);
+    for (size_t i = 0; status == STATUS_OK && i < page->shown; i++) {
+        cJSON *json = NULL;
+
+        arena_reset(&page->row_arena);
+        if (!page->rows[i].data)
+            break; /* the arena is exhausted, and so is `out` */
+        status = json_parse(&page->row_arena, page->rows[i], &row_limits, &json, page->error);
+        if (status == STATUS_OK)
+            status = reveal(state, &page->row_arena, json, page->error);
+        if (status == STATUS_OK)
+            write_document(&w, page->arena, json);
+    }
+    json_end_array(&w);
+    return status;
 }
 
 static bool state_is_known(struct slice name)
@@ -154,25 +193,26 @@ static bool state_is_known(struct slice name)
 enum status state_escalations_list(struct state *state, struct arena *arena, const struct state_escalation_filter *filter,
                                    struct buf *out, uint64_t *next, struct error *error)
 {
-    struct escalations_page page = {.arena = arena, .filter = filter, .w = {.out = out}, .error = error};
+    struct escalations_page page = {.arena = arena, .filter = filter, .error = error};
     struct row from, to;
     enum status status;
 
     if (!state_is_known(filter->state))
         return error_set(error, STATUS_INVALID, "?state", "expected pending, approved, denied, expired or cancelled");
+    page.rows = arena_array(arena, filter->limit + 1, sizeof *page.rows);
+    if (!page.rows)
+        return error_set(error, STATUS_NO_MEMORY, "", "the page needs more memory than one call may use");
     arena_create(&page.row_arena, 16384, 8u << 20);
     row_begin(&from, ROW_ESCALATION);
     row_begin(&to, ROW_ESCALATION);
     row_u64(&to, filter->before);
-    json_begin_array(&page.w);
     status = state->store->ops->scan(state->store, STORE_STATE, row_slice(&from), row_slice(&to), true, list_escalation, &page,
                                      error);
-    json_end_array(&page.w);
+    if (status == STATUS_OK)
+        status = write_page(state, &page, out);
     arena_destroy(&page.row_arena);
     *next = page.next;
-    if (status == STATUS_OK)
-        status = page.status;
-    if (status == STATUS_OK && out->failed)
+    if (status == STATUS_OK && (out->failed || arena->exhausted))
         status =
             error_set(error, STATUS_NO_MEMORY, "", "the page needs more memory than one call may use; ask for a smaller limit");
     return status;

@@ -1,4 +1,5 @@
 /* Escalations and the grants that approvals leave. */
+#include "ledger/private.h"
 #include "state/internal.h"
 
 #include <stdio.h>
@@ -191,18 +192,68 @@ static void drop_escalation(struct state *state, struct escalation *escalation)
     escalations_free(escalation);
 }
 
+/* ---- redaction: the state keeps what the record has, marks in place of values ---- */
+
+static enum status load_private(void *context, uint64_t index, struct slice pointer, struct arena *arena, struct slice *row,
+                                struct error *error)
+{
+    struct state *state = context;
+
+    return private_read(state->blobs, index, pointer, arena, row, error);
+}
+
+enum status escalations_reveal(struct state *state, struct arena *arena, cJSON *fixed, size_t *missing, struct error *error)
+{
+    const struct decision_loader loader = {.load_private = load_private, .context = state};
+    const cJSON *pointers = json_get(fixed, "redacted");
+    int64_t index = 0;
+
+    *missing = 0;
+    if (!pointers)
+        return STATUS_OK;
+    if (!json_get_i64(fixed, "ledger_index", &index))
+        return error_set(error, STATUS_CORRUPT, "", "an escalation's row is damaged");
+    return decision_reveal(arena, fixed, pointers, (uint64_t)index, &loader, missing, error);
+}
+
+/* The pointers into a decision's record that are as good for what an escalation keeps of it. */
+static cJSON *kept_pointers(struct arena *arena, const struct decision_redaction *redaction)
+{
+    cJSON *kept = json_new_array(arena);
+    const cJSON *pointer;
+
+    cJSON_ArrayForEach(pointer, redaction->pointers)
+    {
+        struct slice text = json_text(pointer);
+
+        if (slice_starts_with(text, SLICE("/request/")) || slice_equal(text, SLICE("/rationale")))
+            json_append(kept, json_new_text(arena, text));
+    }
+    return kept;
+}
+
+static void put_redacted(struct arena *arena, cJSON *fixed, const struct ledger_entry *entry,
+                         const struct decision_redaction *redaction)
+{
+    json_put_i64(arena, fixed, "ledger_index", (int64_t)entry->index);
+    if (redaction->rationale)
+        json_put(fixed, "rationale", json_copy(arena, redaction->rationale));
+    json_put(fixed, "redacted", kept_pointers(arena, redaction));
+}
+
 /* ---- opening ---- */
 
 static cJSON *fixed_json(struct state *state, const struct ledger_entry *entry, const struct decision *decision)
 {
     struct arena *arena = &state->scratch;
+    const struct decision_redaction *redaction = decision->redaction;
     cJSON *fixed = json_new_object(arena), *covers = json_new_array(arena), *request = json_new_object(arena);
     char hex[DIGEST_HEX_SIZE];
 
     for (size_t i = 0; i < decision->effects.cover_count; i++)
         json_append(covers, json_new_text(arena, decision->effects.covers[i]));
     if (request)
-        request->child = decision->request.view->child;
+        request->child = redaction ? redaction->request->child : decision->request.view->child;
     digest_format(&decision->action.digest, hex);
     json_put_text(arena, fixed, "agent_identity", decision->request.agent_identity);
     json_put(fixed, "covers", covers);
@@ -211,8 +262,11 @@ static cJSON *fixed_json(struct state *state, const struct ledger_entry *entry, 
     json_put_text(arena, fixed, "digest", slice_from(hex, sizeof hex));
     json_put_i64(arena, fixed, "expires_at_ms", decision->effects.escalation_expires_at_ms);
     json_put_i64(arena, fixed, "number", (int64_t)entry->number);
-    json_put_text(arena, fixed, "rationale", decision->rationale);
+    if (!redaction || !redaction->rationale)
+        json_put_text(arena, fixed, "rationale", decision->rationale);
     json_put(fixed, "request", request);
+    if (redaction)
+        put_redacted(arena, fixed, entry, redaction);
     return state->scratch.exhausted ? NULL : fixed;
 }
 

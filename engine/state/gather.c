@@ -143,52 +143,58 @@ enum status state_find_idempotent(struct state *state, struct slice agent_id, st
 
 /* ---- the action of an escalation ---- */
 
-static cJSON *active_request(struct state *state, struct arena *arena, uint64_t number, struct slice agent_id)
+/* What is kept of the escalation, copied, so that the store can be asked for what is redacted in it. */
+static cJSON *active_part(struct state *state, struct arena *arena, uint64_t number, struct slice agent_id)
 {
     struct shard *shard = state_shard(state, agent_id);
     struct agent *agent;
-    cJSON *view = NULL;
+    cJSON *fixed = NULL;
 
     pthread_mutex_lock(&shard->mutex);
     agent = agents_find(shard, agent_id);
     for (const struct escalation *at = agent ? agent->escalations : NULL; at; at = at->next) {
         if (at->number == number)
-            view = json_copy(arena, json_get(at->fixed, "request"));
+            fixed = json_copy(arena, at->fixed);
     }
     pthread_mutex_unlock(&shard->mutex);
-    return view;
+    return fixed;
 }
 
-static cJSON *kept_request(struct state *state, struct arena *arena, uint64_t number, struct slice agent_id)
+static cJSON *kept_part(struct state *state, struct arena *arena, uint64_t number, struct slice agent_id)
 {
     const struct json_limits limits = {.bytes = SIZE_MAX, .depth = JSON_DEPTH_MAX + 8, .members = 1u << 20};
     struct row key;
     struct slice row;
     struct error error;
-    cJSON *json = NULL;
+    cJSON *json = NULL, *fixed;
 
     row_begin(&key, ROW_ESCALATION);
     row_u64(&key, number);
     if (store_get(state->store, STORE_STATE, row_slice(&key), arena, &row, &error) != STATUS_OK ||
         json_parse(arena, row, &limits, &json, &error) != STATUS_OK)
         return NULL;
-    if (!slice_equal(json_get_text(json_get(json, "fixed"), "agent_identity"), agent_id))
-        return NULL;
-    return (cJSON *)(uintptr_t)json_get(json_get(json, "fixed"), "request");
+    fixed = (cJSON *)(uintptr_t)json_get(json, "fixed");
+    return slice_equal(json_get_text(fixed, "agent_identity"), agent_id) ? fixed : NULL;
 }
 
 enum status state_escalation_request(struct state *state, struct arena *arena, struct slice escalation_id, struct slice agent,
                                      struct request *out, struct error *error)
 {
     uint64_t number = 0;
-    cJSON *view = NULL;
+    size_t missing = 0;
+    cJSON *fixed = NULL;
+    enum status status;
 
     if (escalations_parse_id(escalation_id, &number))
-        view = active_request(state, arena, number, agent);
-    if (!view && number > 0)
-        view = kept_request(state, arena, number, agent);
-    if (!view)
+        fixed = active_part(state, arena, number, agent);
+    if (!fixed && number > 0)
+        fixed = kept_part(state, arena, number, agent);
+    if (!fixed)
         return error_set(error, STATUS_NOT_FOUND, "/escalation_id",
                          "the escalation does not exist, or belongs to another agent");
-    return request_from_view(arena, view, out, error);
+    status = escalations_reveal(state, arena, fixed, &missing, error);
+    if (status == STATUS_OK && missing > 0)
+        status = error_set(error, STATUS_CONFLICT, "/escalation_id",
+                           "values of the escalation's request were erased, so it cannot be repeated; send the whole request");
+    return status == STATUS_OK ? request_from_view(arena, (cJSON *)(uintptr_t)json_get(fixed, "request"), out, error) : status;
 }

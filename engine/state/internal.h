@@ -157,6 +157,9 @@ struct escalation *escalations_find(struct state *state, uint64_t number); /* se
 struct escalation *escalations_pending(const struct agent *agent, const struct digest *digest);
 bool escalations_load(struct state *state, struct slice row, struct error *error);
 void escalations_free(struct escalation *escalation);
+/* The redacted values of an escalation's fixed part, in place; `missing` counts those that were erased. May read the store. */
+enum status escalations_reveal(struct state *state, struct arena *arena, cJSON *fixed, size_t *missing,
+                               struct error *error) EDICT_MUST_USE;
 const char *escalations_state_name(enum escalation_state state);
 
 /* ---- check.c ---- */

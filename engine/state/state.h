@@ -47,7 +47,7 @@ struct slice state_action_key(const struct state *state);
 
 /* What a decision was based on; checked again by the sequencer. A decision's txn points to one through `preconditions`. */
 struct state_basis {
-    enum { STATE_BASIS_DECISION = 1, STATE_BASIS_OUTCOME, STATE_BASIS_RESOLVE, STATE_BASIS_AGENT } kind;
+    enum { STATE_BASIS_DECISION = 1, STATE_BASIS_OUTCOME, STATE_BASIS_RESOLVE, STATE_BASIS_AGENT, STATE_BASIS_ERASE } kind;
     struct slice agent;
     uint64_t as_of;         /* ledger size the facts saw */
     uint64_t agent_version; /* of the agent's manifest, limit and usage; 0: unknown agent. A change gives LEDGER_PRECONDITION.
@@ -63,8 +63,8 @@ struct state_basis {
  */
 enum status state_gather(struct state *state, struct arena *arena, const struct request *request, struct request_action *action,
                          int64_t now_ms, struct facts *facts, struct state_basis *basis, struct error *error) EDICT_MUST_USE;
-/* The action stored with an escalation, for a retry by escalation_id: its request view. NOT_FOUND also when it is another
- * agent's. Sequenced state. */
+/* The action stored with an escalation, for a retry by escalation_id: its request view, redacted values and all. NOT_FOUND also
+ * when it is another agent's; CONFLICT when values of it were erased. Sequenced state. */
 enum status state_escalation_request(struct state *state, struct arena *arena, struct slice escalation_id, struct slice agent,
                                      struct request *out, struct error *error) EDICT_MUST_USE;
 /* Is this idempotency key taken (sequenced state)? OK with index and whether the body is the same; NOT_FOUND when free. */
@@ -102,13 +102,15 @@ enum status state_ownership_document(struct state *state, struct arena *arena, s
 /* Agents by name after `after`, as an array of summaries; `next` is the last name when there are more. */
 enum status state_agents_list(struct state *state, struct arena *arena, struct slice after, size_t limit, struct buf *out,
                               struct slice *next, struct error *error) EDICT_MUST_USE;
-enum status state_escalation_document(struct state *state, struct arena *arena, struct slice id, struct buf *out,
+/* `reveals`: with redacted values, for an approver. */
+enum status state_escalation_document(struct state *state, struct arena *arena, struct slice id, bool reveals, struct buf *out,
                                       struct slice *agent, bool *pending, struct error *error) EDICT_MUST_USE;
 struct state_escalation_filter {
     struct slice state, agent; /* empty: any */
     uint64_t before;           /* numbers below this, newest first; UINT64_MAX: from the newest */
     size_t limit;
 };
+/* With redacted values. */
 enum status state_escalations_list(struct state *state, struct arena *arena, const struct state_escalation_filter *filter,
                                    struct buf *out, uint64_t *next, struct error *error) EDICT_MUST_USE;
 /* Effect of a decision: its outcome, if reported; for GET /v1/decisions/{id}. NOT_FOUND: none yet. */

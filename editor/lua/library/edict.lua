@@ -121,6 +121,11 @@ function group(name) end
 ---@param fields edict.Rule
 function defaults(fields) end
 
+---Fields of requests that records only commit to, so that their values can be erased: `redact { "justification", "context.patient" }`.
+---`context` and all below it, `justification`, `command`, `conversation_id`, `in_reply_to`, `operation` (in plain language).
+---@param fields string[]
+function redact(fields) end
+
 ---@class edict.Expect
 ---@field decision? "approve"|"escalate"|"deny"
 ---@field tier? 0|1|2|3

@@ -203,7 +203,7 @@ static void random_decision(struct story *story)
     if (roll(story, 4) == 0) {
         asked->decision.has_idempotency_key = true;
         asked->decision.request.idempotency_key = arena_printf(&asked->arena, "key-%d", roll(story, 20));
-        ck_assert(request_body_digest(&asked->arena, &asked->decision.request, &asked->decision.body_digest));
+        ck_assert(request_body_digest(&asked->arena, &asked->decision.request, SLICE("key"), &asked->decision.body_digest));
     }
     if (kind == 1 && asked->decision.facts.grant_count > 0) {
         asked->decision.outcome = DECISION_APPROVE;
@@ -265,7 +265,7 @@ static void random_resolution(struct story *story)
     arena_create(&arena, 4096, 1 << 20);
     buf_create(&document, &arena);
     event.resolved.escalation_id = arena_printf(&arena, "ESC-%d", 1 + roll(story, 60));
-    if (state_escalation_document(story->world.state, &arena, event.resolved.escalation_id, &document, &agent, &pending,
+    if (state_escalation_document(story->world.state, &arena, event.resolved.escalation_id, true, &document, &agent, &pending,
                                   &error) == STATUS_OK) {
         event.resolved.agent = agent;
         event.resolved.reason = SLICE("why");
