@@ -191,7 +191,9 @@ static int on_headers_complete(llhttp_t *parser)
 {
     struct exchange *exchange = parser->data;
 
-    exchange->streams = exchange->watch && slice_starts_with(buf_slice(&exchange->type), SLICE("text/event-stream"));
+    exchange->streams =
+        exchange->watch && (slice_starts_with(buf_slice(&exchange->type), SLICE("text/event-stream")) ||
+                            (exchange->watch->any_type && parser->status_code >= 200 && parser->status_code <= 299));
     return 0;
 }
 
@@ -254,7 +256,7 @@ static void client_close(int fd, const struct client_watch *watch)
 {
     if (fd < 0)
         return;
-    if (watch)
+    if (watch && watch->closing)
         watch->closing(watch->context);
     close(fd);
 }
@@ -275,7 +277,7 @@ enum status client_call_watched(const struct client *client, struct arena *arena
     exchange_create(&exchange, arena, watch);
     parser_create(&parser, &settings, &exchange);
     status = request.failed ? error_set(error, STATUS_NO_MEMORY, "", "out of memory") : client_connect(client, &fd, error);
-    if (status == STATUS_OK && watch)
+    if (status == STATUS_OK && watch && watch->connected)
         watch->connected(watch->context, fd);
     if (status == STATUS_OK)
         status = send_all(fd, buf_slice(&request), error);

@@ -33,11 +33,12 @@ struct client_answer {
 
 /* Looks on while an answer comes. */
 struct client_watch {
-    /* There is a connection: another thread may shut it down from now on until `closing`. */
+    /* There is a connection: another thread may shut it down from now on until `closing`. Both may be NULL. */
     void (*connected)(void *context, int fd);
     void (*closing)(void *context);
     /* A piece of a text/event-stream, which is not kept in the answer's body. False ends the call with STATUS_IO. */
     bool (*event_bytes)(void *context, struct slice bytes);
+    bool any_type; /* so does every other answer that is a success */
     void *context;
 };
 

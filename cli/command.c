@@ -28,7 +28,7 @@ bool command_no_more(struct command *command, size_t count)
     return false;
 }
 
-static int print_problem(struct command *command, const struct client_answer *answer)
+int command_problem(struct command *command, const struct client_answer *answer)
 {
     cJSON *problem = NULL;
     struct error error = {0};
@@ -62,7 +62,7 @@ int command_call_text(struct command *command, const char *method, struct slice 
         client_call(with_patience(&client, command), command->arena, method, target, body, &answer, &error) != STATUS_OK)
         return command_fail(&error);
     if (answer.status < 200 || answer.status > 299)
-        return print_problem(command, &answer);
+        return command_problem(command, &answer);
     if (json_parse(command->arena, answer.body, &limits, document, &error) != STATUS_OK)
         return command_fail(&error);
     if (command->json) {
@@ -85,7 +85,7 @@ int command_call_raw(struct command *command, struct slice target, bool busy_is_
     *body = answer.body;
     if ((answer.status >= 200 && answer.status <= 299) || (busy_is_ok && answer.status == 503))
         return COMMAND_OK;
-    return print_problem(command, &answer);
+    return command_problem(command, &answer);
 }
 
 int command_call(struct command *command, const char *method, struct slice target, const cJSON *body, cJSON **document)
@@ -96,6 +96,26 @@ int command_call(struct command *command, const char *method, struct slice targe
     if (body)
         json_write(&text, body);
     return command_call_text(command, method, target, buf_slice(&text), document);
+}
+
+struct slice command_target(struct command *command, const char *path, const char *const *flags)
+{
+    struct buf target;
+
+    buf_create(&target, command->arena);
+    buf_add_str(&target, path);
+    for (size_t n = 0; *flags; flags++) {
+        const char *value = args_get(command->args, *flags);
+
+        if (!value)
+            continue;
+        buf_add_char(&target, n++ ? '&' : '?');
+        for (const char *at = *flags; *at; at++)
+            buf_add_char(&target, *at == '-' ? '_' : *at);
+        buf_add_char(&target, '=');
+        buf_add_slice(&target, client_escape(command->arena, slice_from_str(value)));
+    }
+    return buf_slice(&target);
 }
 
 bool command_read_file(struct command *command, const char *path, size_t max, struct slice *text)

@@ -39,6 +39,10 @@ int command_call(struct command *command, const char *method, struct slice targe
 int command_call_text(struct command *command, const char *method, struct slice target, struct slice body, cJSON **document);
 /* A GET whose answer is no JSON. With `busy_is_ok` a 503 is given back in *status without a word. */
 int command_call_raw(struct command *command, struct slice target, bool busy_is_ok, int *status, struct slice *body);
+/* Prints the detail of an answer that is no success; returns the exit code. */
+int command_problem(struct command *command, const struct client_answer *answer);
+/* `path` with a parameter for each of the named flags that was given; "command-prefix" is the parameter command_prefix. */
+struct slice command_target(struct command *command, const char *path, const char *const *flags);
 /* FILE or "-" for standard input; at most `max` bytes. Prints an error and returns false when it cannot be read. */
 bool command_read_file(struct command *command, const char *path, size_t max, struct slice *text);
 

@@ -18,32 +18,14 @@ static void show_decision_line(const cJSON *decision)
     putchar('\n');
 }
 
-static struct slice decisions_target(struct command *command)
-{
-    static const char *const filters[] = {"agent", "tier",  "operation", "rule",  "escalation",
-                                          "since", "until", "limit",     "cursor"};
-    struct buf target;
-
-    buf_create(&target, command->arena);
-    buf_add_str(&target, "/v1/decisions");
-    for (size_t i = 0, n = 0; i < sizeof filters / sizeof *filters; i++) {
-        const char *value = args_get(command->args, filters[i]);
-
-        if (!value)
-            continue;
-        buf_add_char(&target, n++ ? '&' : '?');
-        buf_add_str(&target, filters[i]);
-        buf_add_char(&target, '=');
-        buf_add_slice(&target, client_escape(command->arena, slice_from_str(value)));
-    }
-    return buf_slice(&target);
-}
+static const char *const decisions_flags[] = {"agent", "tier",  "operation", "rule",   "escalation", "command-prefix",
+                                              "since", "until", "limit",     "cursor", NULL};
 
 static int decisions_list(struct command *command)
 {
     cJSON *page;
     const cJSON *decision;
-    int code = command_call(command, "GET", decisions_target(command), NULL, &page);
+    int code = command_call(command, "GET", command_target(command, "/v1/decisions", decisions_flags), NULL, &page);
 
     if (code != COMMAND_OK || command->json)
         return code;

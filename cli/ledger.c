@@ -1,15 +1,14 @@
 #include "cli/command.h"
 #include "cli/ledger_erase.h"
+#include "cli/ledger_export.h"
 #include "cli/ledger_offline.h"
 #include "cli/ledger_proof.h"
 #include "cli/ledger_upkeep.h"
 #include "cli/policy.h"
 #include "cli/show.h"
 
-#include <time.h>
-#include <unistd.h>
-
-enum { TAIL_PAUSE_MS = 250, TAIL_DEFAULT = 10 };
+enum { TAIL_DEFAULT = 10, TAIL_MAX = 500 };
+static const int64_t TAIL_PAST_ALL = INT64_C(1) << 52;
 
 static void show_entry(struct command *command, const cJSON *entry)
 {
@@ -28,12 +27,18 @@ static void show_entry(struct command *command, const cJSON *entry)
     putchar('\n');
 }
 
-static int tail_page(struct command *command, int64_t *next, int64_t *size)
+static const char *const tail_flags[] = {"agent",          "tier", "operation", "rule",  "escalation",
+                                         "command-prefix", "type", "since",     "until", NULL};
+
+/* One page, shown; `parameters` follow those of the filters. */
+static int tail_page(struct command *command, const char *parameters, int64_t number, int64_t *next, int64_t *size)
 {
+    struct slice path = command_target(command, "/v1/ledger/entries", tail_flags);
+    char mark = slice_find(path, '?', 0) == SIZE_MAX ? '?' : '&';
+    struct slice target = arena_printf(command->arena, "%.*s%c%s%lld", SLICE_ARG(path), mark, parameters, (long long)number);
     cJSON *page;
     const cJSON *entry;
-    int code = command_call(
-        command, "GET", arena_printf(command->arena, "/v1/ledger/entries?from=%lld&limit=500", (long long)*next), NULL, &page);
+    int code = command_call(command, "GET", target, NULL, &page);
 
     if (code != COMMAND_OK)
         return code;
@@ -48,45 +53,33 @@ static int tail_page(struct command *command, int64_t *next, int64_t *size)
     return COMMAND_OK;
 }
 
-/* Where the last `lines` entries begin. */
-static int tail_start(struct command *command, int64_t lines, int64_t *from)
-{
-    struct command quiet = *command;
-    cJSON *ledger;
-    int64_t size = 0;
-    int code;
-
-    quiet.json = false;
-    code = command_call(&quiet, "GET", SLICE("/v1/ledger"), NULL, &ledger);
-    if (code == COMMAND_OK)
-        json_get_i64(ledger, "size", &size);
-    *from = size > lines ? size - lines : 0;
-    return code;
-}
-
-static int ledger_tail(struct command *command)
+static bool tail_lines(struct command *command, uint64_t *count)
 {
     const char *lines = args_get(command->args, "lines");
-    const struct timespec pause = {.tv_nsec = TAIL_PAUSE_MS * 1000000L};
-    uint64_t count = TAIL_DEFAULT;
+
+    *count = TAIL_DEFAULT;
+    if (!lines || (slice_to_u64(slice_from_str(lines), count) && *count <= TAIL_MAX))
+        return true;
+    fprintf(stderr, "edict: --lines: expected a whole number from 0 to %d; edict ledger export gives all\n", TAIL_MAX);
+    return false;
+}
+
+/* --follow waits at the server until there is more. */
+static int ledger_tail(struct command *command)
+{
+    bool follow = args_has(command->args, "follow");
+    uint64_t lines;
     int64_t next = 0, size = 0;
     int code;
 
-    if (!command_no_more(command, 2))
+    if (!command_no_more(command, 2) || !tail_lines(command, &lines))
         return COMMAND_BAD_INPUT;
-    if (lines && !slice_to_u64(slice_from_str(lines), &count)) {
-        fprintf(stderr, "edict: --lines: expected a whole number\n");
-        return COMMAND_BAD_INPUT;
-    }
-    code = tail_start(command, (int64_t)(count < 1000000 ? count : 1000000), &next);
-    while (code == COMMAND_OK) {
-        code = tail_page(command, &next, &size);
+    code = lines > 0 ? tail_page(command, "last=", (int64_t)lines, &next, &size)
+                     : tail_page(command, "limit=1&from=", TAIL_PAST_ALL, &next, &size);
+    next = size;
+    while (code == COMMAND_OK && follow && !ferror(stdout)) {
         arena_reset(command->arena);
-        if (code == COMMAND_OK && next >= size) {
-            if (!args_has(command->args, "follow"))
-                break;
-            nanosleep(&pause, NULL);
-        }
+        code = tail_page(command, "wait=60&limit=500&from=", next, &next, &size);
     }
     return code;
 }
@@ -114,54 +107,9 @@ static int ledger_rebuild(struct command *command)
     return command_no_more(command, 2) ? ledger_offline_rebuild(command) : COMMAND_BAD_INPUT;
 }
 
-/* One JSON object a line, whole and in order. */
-static int export_page(struct command *command, FILE *out, int64_t *next, int64_t *size)
+static int ledger_reindex(struct command *command)
 {
-    struct command quiet = *command;
-    cJSON *page;
-    const cJSON *entry;
-    int code;
-
-    quiet.json = false;
-    code = command_call(&quiet, "GET", arena_printf(command->arena, "/v1/ledger/entries?from=%lld&limit=500", (long long)*next),
-                        NULL, &page);
-    if (code != COMMAND_OK)
-        return code;
-    cJSON_ArrayForEach(entry, json_get(page, "entries"))
-    {
-        struct buf line;
-
-        buf_create(&line, command->arena);
-        json_write(&line, entry);
-        buf_add_char(&line, '\n');
-        if (line.failed || fwrite(line.data, 1, line.size, out) != line.size)
-            return COMMAND_FAILED;
-    }
-    json_get_i64(page, "next", next);
-    json_get_i64(page, "size", size);
-    return COMMAND_OK;
-}
-
-static int ledger_export(struct command *command)
-{
-    const char *path = args_get(command->args, "out");
-    FILE *out = path ? fopen(path, "w") : stdout;
-    int64_t next = 0, size = 1;
-    int code = out && command_no_more(command, 2) ? COMMAND_OK : COMMAND_BAD_INPUT;
-
-    if (!out)
-        fprintf(stderr, "edict: %s: cannot write: %m\n", path);
-    while (code == COMMAND_OK && next < size) {
-        code = export_page(command, out, &next, &size);
-        arena_reset(command->arena);
-        if (isatty(STDERR_FILENO))
-            fprintf(stderr, "\r%lld of %lld entries%s", (long long)next, (long long)size, next >= size ? "\n" : "");
-    }
-    if (out && (ferror(out) || (path && fclose(out) != 0))) {
-        fprintf(stderr, "edict: %s: cannot write: %m\n", path ? path : "standard output");
-        code = COMMAND_FAILED;
-    }
-    return code;
+    return command_no_more(command, 2) ? ledger_offline_reindex(command) : COMMAND_BAD_INPUT;
 }
 
 int command_ledger(struct command *command)
@@ -176,6 +124,7 @@ int command_ledger(struct command *command)
                  {"export", ledger_export},
                  {"verify", ledger_verify_command},
                  {"rebuild", ledger_rebuild},
+                 {"reindex", ledger_reindex},
                  {"replay", ledger_replay},
                  {"erase", ledger_erase},
                  {"backup", ledger_backup},
@@ -192,7 +141,7 @@ int command_ledger(struct command *command)
     }
     fprintf(
         stderr,
-        "edict: ledger: \"%s\" is no command here; there are tail, show, checkpoint, prove, export, verify, rebuild, replay, "
+        "edict: ledger: \"%s\" is no command here; there are tail, show, checkpoint, prove, export, verify, rebuild, reindex, replay, "
         "erase, backup, restore, new-origin and rotate-key\n",
         verb);
     return COMMAND_BAD_INPUT;

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "cli/progress.h"
 #include "engine/custody.h"
+#include "engine/reindex.h"
 #include "ledger/verify.h"
 #include "state/state.h"
 
@@ -121,4 +122,34 @@ int ledger_offline_rebuild(struct command *command)
     if (status != STATUS_OK || rebuild.differences > 0)
         command_fail(&error);
     return status == STATUS_OK && rebuild.differences == 0 ? COMMAND_OK : COMMAND_FAILED;
+}
+
+int ledger_offline_reindex(struct command *command)
+{
+    char folder[CLIENT_ADDRESS_MAX + 16];
+    struct progress progress;
+    struct reindex_options options = {.progress = progress_show, .context = &progress};
+    struct error error = {0};
+    uint64_t entries = 0;
+    enum status status;
+
+    snprintf(folder, sizeof folder, "%s/ledger", command->data);
+    if (access(folder, F_OK) != 0) { /* opening would make one */
+        error_set(&error, STATUS_NOT_FOUND, folder, "no ledger here; name its folder with --data DIR");
+        return command_fail(&error);
+    }
+    status = store_open_rocksdb(folder, false, &options.store, &error);
+    progress_begin(&progress, "indexing");
+    if (status == STATUS_OK)
+        status = reindex_run(&options, &entries, &error);
+    progress_end(&progress);
+    if (options.store)
+        options.store->ops->close(options.store);
+    if (status != STATUS_OK)
+        return command_fail(&error);
+    if (command->json)
+        printf("{\"entries\":%llu}\n", (unsigned long long)entries);
+    else
+        printf("%llu entries indexed\n", (unsigned long long)entries);
+    return COMMAND_OK;
 }

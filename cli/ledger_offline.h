@@ -17,5 +17,7 @@ enum status ledger_offline_open_at_rest(struct command *command, struct store **
 int ledger_offline_verify(struct command *command);
 /* Folds all entries into fresh state in memory and compares it with the state that is kept. */
 int ledger_offline_rebuild(struct command *command);
+/* Writes the index of terms again from the entries; edictd must not run. */
+int ledger_offline_reindex(struct command *command);
 
 #endif

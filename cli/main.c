@@ -11,7 +11,7 @@ static const char help[] =
     "  edict evaluate [FILE or -]                 one decision; exit 0 approve, 10 escalate, 11 deny, 2 bad input, 1 failure\n"
     "      --policies DIR [--facts FILE]          offline, by a folder of policies\n"
     "  edict agents list | show NAME | set FILE   manifests, budget, usage, autonomy\n"
-    "  edict decisions list | show ID             --agent --tier --operation --rule --since --until --limit --cursor\n"
+    "  edict decisions list | show ID             --limit --cursor, and the filters below\n"
     "  edict escalations list | show ID           --all, --state, --agent; show: --wait SECONDS\n"
     "  edict escalations approve ID --reason TEXT [--uses N] [--valid-for-s N] [--budget-increase-usd USD]\n"
     "  edict escalations deny ID --reason TEXT | cancel ID\n"
@@ -23,20 +23,27 @@ static const char help[] =
     "  edict policy backtest [DIR] [--since TIME] what would change in --data's decisions; --fail-if-looser\n"
     "  edict policy list | reload                 of a running server\n"
     "  edict mcp --agent NAME | --token-file F    an MCP server on standard input and output, for clients that start commands\n"
-    "  edict ledger tail [--lines N] [--follow] | show\n"
+    "  edict ledger tail [--lines N] [--follow]   the newest entries; filters below\n"
+    "  edict ledger show                          size and root\n"
     "  edict ledger checkpoint                    the verifier key and the last signed checkpoint; --offline: of --data\n"
     "  edict ledger prove INDEX [--out FILE]      a C2SP tlog-proof that the entry is in the log; --offline\n"
-    "  edict ledger export [--out FILE]           every entry, a JSON object a line\n"
+    "  edict ledger export [--format jsonl or csv] [--out FILE] [--progress]\n"
+    "                                             every entry, or those that the filters below leave; exit 1 when incomplete\n"
+    "      [--from INDEX] [--to INDEX] [--append] a part; --append goes on with a FILE that was cut; --offline: of --data\n"
     "  edict ledger replay [--since TIME]         every decision again by its own policies; exit 1 when one differs\n"
     "  edict ledger erase ID... --reason TEXT     redacted values of decisions, for good; --fields NAME,NAME\n"
     "      --agent NAME [--before TIME]           of all of an agent's decisions, instead of ids\n"
     "  edict ledger verify | rebuild              on the files in --data, without a server\n"
+    "  edict ledger reindex                       the index of terms again from the entries in --data; edictd must not run\n"
     "  edict ledger backup DIR [--with-key]       a running server's ledger into a new folder; --offline: of --data\n"
     "  edict ledger restore BACKUP --reason TEXT  verifies it, makes --data of it, and goes on under a new origin and key\n"
     "      [--origin NAME] [--key VERIFIER-KEY]\n"
     "  edict ledger new-origin --reason TEXT      for a --data that is deliberately not what was signed; [--origin NAME]\n"
     "  edict ledger rotate-key [--overlap-s N]    another signing key, same origin; [--reason TEXT]; --offline\n"
     "  edict ledger verify --proof FILE --key VERIFIER-KEY --entry FILE\n"
+    "\n"
+    "  filters: --agent --tier --operation --rule --escalation --command-prefix \"kubectl delete\" --since --until; of entries "
+    "--type\n"
     "\n"
     "  --server URL    http://HOST:PORT or unix:PATH; default: the socket in --data\n"
     "  --data DIR      the server's data directory [./data, or EDICT_DATA]; its admin.token is used where it can be read, or "
@@ -46,12 +53,12 @@ static const char help[] =
 
 static const char *const valued_flags[] = {
     "server", "data",       "policies",     "facts",     "agent",       "tier",   "operation",
-    "rule",   "escalation", "since",        "until",     "before",      "fields", "limit",
+    "rule",   "escalation", "command-prefix", "type", "format", "from", "to", "since",        "until",     "before",      "fields", "limit",
     "cursor", "state",      "reason",       "uses",      "valid-for-s", "wait",   "budget-increase-usd",
     "lines",  "junit",      "coverage-min", "rounds",    "out",         "proof",  "token-file",
     "key",    "entry",      "origin",       "overlap-s", NULL};
 static const char *const plain_flags[] = {"json",  "help",    "version",        "all",      "coverage", "follow",
-                                          "watch", "offline", "fail-if-looser", "with-key", NULL};
+                                          "watch", "offline", "fail-if-looser", "with-key", "append", "progress", NULL};
 
 enum { ARENA_CAP = 512 * 1024 * 1024 };
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BAR_WIDTH = 30, DRAW_EVERY_MS = 100 };
+enum { BAR_WIDTH = 30, DRAW_EVERY_MS = 100, LINE_EVERY_MS = 5000 };
 
 static int64_t now_ms(void)
 {
@@ -16,6 +16,17 @@ static int64_t now_ms(void)
 void progress_begin(struct progress *progress, const char *step)
 {
     *progress = (struct progress){.step = step, .shown = isatty(STDERR_FILENO), .begun_ms = now_ms()};
+}
+
+void progress_always(struct progress *progress)
+{
+    progress->lines = !progress->shown;
+    progress->shown = true;
+}
+
+void progress_never(struct progress *progress)
+{
+    progress->shown = false;
 }
 
 static void draw(const struct progress *progress, uint64_t done, uint64_t all, int64_t ms)
@@ -40,15 +51,18 @@ void progress_show(void *context, uint64_t done, uint64_t all)
     struct progress *progress = context;
     int64_t now = now_ms();
 
-    if (!progress->shown || (done < all && now - progress->drawn_ms < DRAW_EVERY_MS))
+    if (!progress->shown || (done < all && now - progress->drawn_ms < (progress->lines ? LINE_EVERY_MS : DRAW_EVERY_MS)))
         return;
     progress->drawn_ms = now;
-    draw(progress, done, all, now - progress->begun_ms);
+    if (progress->lines)
+        fprintf(stderr, "%s: %llu of %llu entries\n", progress->step, (unsigned long long)done, (unsigned long long)all);
+    else
+        draw(progress, done, all, now - progress->begun_ms);
 }
 
 void progress_end(struct progress *progress)
 {
-    if (progress->shown && progress->drawn_ms > 0)
+    if (progress->shown && !progress->lines && progress->drawn_ms > 0)
         fputc('\n', stderr);
     progress->drawn_ms = 0;
 }

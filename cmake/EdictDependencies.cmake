@@ -24,6 +24,13 @@ add_library(RocksDB::rocksdb INTERFACE IMPORTED)
 target_include_directories(RocksDB::rocksdb SYSTEM INTERFACE "${ROCKSDB_INCLUDE}")
 target_link_libraries(RocksDB::rocksdb INTERFACE "${ROCKSDB_LIBRARY}")
 
+# libcsv has no pkg-config file.
+find_path(CSV_INCLUDE csv.h REQUIRED)
+find_library(CSV_LIBRARY csv REQUIRED)
+add_library(Csv::csv INTERFACE IMPORTED)
+target_include_directories(Csv::csv SYSTEM INTERFACE "${CSV_INCLUDE}")
+target_link_libraries(Csv::csv INTERFACE "${CSV_LIBRARY}")
+
 # llhttp: Debian 13 and Ubuntu 24.04 have libllhttp-dev; Debian 12 ships llhttp's generated C sources in node-llhttp.
 find_path(LLHTTP_INCLUDE llhttp.h PATHS /usr/share/include/llhttp REQUIRED)
 find_library(LLHTTP_LIBRARY llhttp)

@@ -1,5 +1,7 @@
 #include "engine/change.h"
 
+#include "engine/terms.h"
+
 #include <stddef.h>
 
 static void change_continue(struct work *work)
@@ -19,34 +21,10 @@ static void change_returned(struct ledger_txn *txn)
     change->post(change->post_context, &change->work);
 }
 
-static struct slice change_agent(const struct event *event)
-{
-    switch (event->type) {
-    case RECORD_OUTCOME:
-        return event->outcome.agent;
-    case RECORD_AGENT_SET:
-        return event->agent_set.agent;
-    case RECORD_USAGE_SET:
-        return event->usage_set.agent;
-    case RECORD_BUDGET_RAISED:
-        return event->budget_raised.agent;
-    case RECORD_ESCALATION_RESOLVED:
-        return event->resolved.agent;
-    case RECORD_ESCALATION_EXPIRED:
-    case RECORD_RESERVATION_EXPIRED:
-        return event->expired.agent;
-    case RECORD_DECISION_ERASED:
-        return event->erased.agent;
-    default:
-        return (struct slice){0};
-    }
-}
-
 static bool change_fill_entry(struct change *change, size_t position)
 {
     struct ledger_entry *entry = &change->txn.entries[position];
     const struct event *event = &change->events[position];
-    struct slice agent = change_agent(event);
     struct buf body;
 
     buf_create(&body, change->arena);
@@ -56,11 +34,7 @@ static bool change_fill_entry(struct change *change, size_t position)
                                    .as_of = change->basis.as_of,
                                    .body = buf_slice(&body),
                                    .event = event};
-    if (agent.size > 0)
-        entry->terms[entry->term_count++] = (struct ledger_term){.kind = LEDGER_TERM_AGENT, .value = agent};
-    if (change->escalation_id.size > 0)
-        entry->terms[entry->term_count++] =
-            (struct ledger_term){.kind = LEDGER_TERM_ESCALATION, .value = change->escalation_id};
+    terms_of_event(event, entry);
     return !body.failed && body.size + RECORD_HEADER_MAX <= RECORD_BYTES_MAX;
 }
 

@@ -19,8 +19,7 @@ struct change {
     size_t event_count;
     const struct ledger_erasure *erasures; /* values beside the records that go with it; may be NULL */
     size_t erasure_count;
-    struct slice escalation_id; /* a query term of every entry; may be empty */
-    struct state_basis basis;   /* kind, agent and what it is based on; `event` is set here to the first event */
+    struct state_basis basis; /* kind, agent and what it is based on; `event` is set here to the first event */
     void (*finished)(struct change *change);
     void *user;
     work_post_f post; /* back to the thread that began it */

@@ -1,6 +1,7 @@
 #include "engine/decide.h"
 
 #include "engine/redaction.h"
+#include "engine/terms.h"
 #include "ledger/private.h"
 
 #include <stddef.h>
@@ -158,28 +159,6 @@ static bool decide_keep_revision(struct decide_call *call)
 
 /* ---- the transaction ---- */
 
-static void decide_add_term(struct ledger_entry *entry, char kind, struct slice value)
-{
-    if (entry->term_count < LEDGER_TERMS_MAX && value.size > 0)
-        entry->terms[entry->term_count++] = (struct ledger_term){.kind = kind, .value = value};
-}
-
-static void decide_add_terms(struct ledger_entry *entry, const struct decision *decision)
-{
-    static const struct slice tiers[] = {{"0", 1}, {"1", 1}, {"2", 1}, {"3", 1}};
-
-    entry->term_count = 0;
-    decide_add_term(entry, LEDGER_TERM_AGENT, decision->request.agent_identity);
-    decide_add_term(entry, LEDGER_TERM_TIER, tiers[decision->verdict.tier & 3]);
-    if (!decision->request.plain_language)
-        decide_add_term(entry, LEDGER_TERM_OPERATION, decision->request.operation);
-    decide_add_term(entry, LEDGER_TERM_ESCALATION, decision->escalation_id);
-    for (size_t i = 0; i < decision->verdict.rule_count; i++)
-        decide_add_term(entry, LEDGER_TERM_RULE, decision->verdict.rules[i].name);
-    for (size_t i = 0; i < decision->verdict.error_count; i++)
-        decide_add_term(entry, LEDGER_TERM_RULE, decision->verdict.errors[i].rule);
-}
-
 static void decide_continue(struct work *work);
 
 /* In the sequencer's thread. */
@@ -250,7 +229,8 @@ static enum status decide_prepare(struct decide_call *call)
         status = error_set(&call->error, STATUS_NO_MEMORY, "", "the record needs more memory than one call may use");
     decide_add_blobs(call);
     entry->id = id->bytes;
-    decide_add_terms(entry, &call->decision);
+    if (status == STATUS_OK && !terms_of_decision(call->arena, &call->decision, entry))
+        status = error_set(&call->error, STATUS_NO_MEMORY, "", "the decision needs more memory than one call may use");
     call->basis.decision = &call->decision;
     return status;
 }

@@ -1,5 +1,6 @@
 #include "ledger/ledger.h"
 
+#include "ledger/index_version.h"
 #include "ledger/sequencer.h"
 #include "proto/event.h"
 
@@ -109,6 +110,8 @@ enum status ledger_open(struct store *store, const struct ledger_options *option
     status = load_head(ledger, error);
     if (status == STATUS_OK)
         status = scrub_load(&ledger->scrub, store, error);
+    if (status == STATUS_OK)
+        status = index_version_upgrade(store, ledger->next_index, error);
     if (status == STATUS_OK) {
         ledger->root_size = ledger->next_index;
         atomic_store(&ledger->sequenced, ledger->next_index);
@@ -276,6 +279,18 @@ enum status ledger_each(struct store *store, uint64_t from, uint64_t to, ledger_
     status = store->ops->scan(store, STORE_ENTRIES, slice_from(first, 8),
                               to == UINT64_MAX ? (struct slice){0} : slice_from(last, 8), false, each_row, &each, error);
     return status == STATUS_OK ? each.status : status;
+}
+
+static bool take_first(void *context, const struct store_visit *row)
+{
+    *(uint64_t *)context = key_index(row->key);
+    return false;
+}
+
+enum status ledger_store_first(struct store *store, uint64_t *first, struct error *error)
+{
+    *first = UINT64_MAX;
+    return store->ops->scan(store, STORE_ENTRIES, (struct slice){0}, (struct slice){0}, false, take_first, first, error);
 }
 
 enum status ledger_store_size(struct store *store, uint64_t *size, struct error *error)

@@ -46,7 +46,8 @@ enum {
     LEDGER_TERM_OPERATION = 'o',
     LEDGER_TERM_RULE = 'r',
     LEDGER_TERM_ESCALATION = 'e',
-    LEDGER_TERM_TYPE = 'y'
+    LEDGER_TERM_TYPE = 'y',
+    LEDGER_TERM_COMMAND = 'c' /* the first words of a decision's command; engine/terms.h */
 };
 
 struct ledger_entry {
@@ -129,6 +130,9 @@ struct ledger_options {
     /* The store failed: called once from the sequencer thread, after all pending transactions were given LEDGER_UNKNOWN. */
     void (*failed)(void *context, const struct error *error);
     void *failed_context;
+    /* More entries are durable: once a group, from the sequencer thread. Must not block. May be NULL. */
+    void (*grown)(void *context, uint64_t size);
+    void *grown_context;
 };
 
 struct ledger;
@@ -167,6 +171,8 @@ bool ledger_needs_scrub(struct ledger *ledger);
 /* Rewrites those files. One thread at a time, not the sequencer's. A restart goes on where a crash interrupted it. */
 enum status ledger_scrub(struct ledger *ledger, struct error *error) EDICT_MUST_USE;
 
+/* The first entry that is there: 0, or later where older ones are in an archive. UINT64_MAX: none. */
+enum status ledger_store_first(struct store *store, uint64_t *first, struct error *error) EDICT_MUST_USE;
 /* How many entries a store holds, by its head row. */
 enum status ledger_store_size(struct store *store, uint64_t *size, struct error *error) EDICT_MUST_USE;
 

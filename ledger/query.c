@@ -1,158 +1,71 @@
 #include "ledger/query.h"
 
-#include "ledger/recent.h"
+#include "ledger/index_version.h"
+#include "ledger/walk.h"
 
-#include <stdlib.h>
+#include <assert.h>
 
-/* A walk down the postings of one term, newest first: those of groups, read at once, then row by row. */
-struct walk {
+/* One call. Positions are indices; the range is closed, so that both directions read alike. */
+struct run {
     struct store *store;
-    char prefix[POSTINGS_KEY_MAX];
-    size_t prefix_size;
-    uint64_t *indices; /* of the row read last, ascending; malloc'ed */
-    size_t count, capacity;
-    uint64_t row_first; /* the row's first index: the next row lies below */
-    bool at_end, out_of_memory;
+    uint64_t size;
+    const struct ledger_query *query;
+    struct walk walks[QUERY_TERMS_MAX];
+    size_t walk_count;
+    uint64_t low, high; /* what is left to look at, both included */
+    uint64_t reads;     /* records */
+    size_t left;        /* matches */
+    size_t bytes;       /* of matches so far */
+    bool filtered;
+    bool empty;
+    struct arena arena; /* of one record */
+    struct error *error;
 };
 
-static uint64_t read_u64be(struct slice bytes)
+static void index_key(uint64_t index, unsigned char key[8])
 {
-    uint64_t value = 0;
-
-    for (size_t i = 0; i < 8; i++)
-        value = value << 8 | (unsigned char)bytes.data[i];
-    return value;
-}
-
-static bool walk_push(struct walk *walk, uint64_t index)
-{
-    if (walk->count == walk->capacity) {
-        size_t capacity = walk->capacity ? walk->capacity * 2 : 256;
-        uint64_t *grown = realloc(walk->indices, capacity * sizeof *grown);
-
-        if (!grown)
-            return false;
-        walk->indices = grown;
-        walk->capacity = capacity;
-    }
-    walk->indices[walk->count++] = index;
-    return true;
-}
-
-static bool walk_take_row(void *context, const struct store_visit *row)
-{
-    struct walk *walk = context;
-    uint64_t index = read_u64be(slice_sub(row->key, walk->prefix_size, SIZE_MAX)), delta = 0;
-    unsigned shift = 0;
-    bool ok = walk_push(walk, index);
-
-    walk->row_first = index;
-    for (size_t i = 0; ok && i < row->value.size; i++) {
-        unsigned char byte = (unsigned char)row->value.data[i];
-
-        delta |= (uint64_t)(byte & 0x7F) << shift;
-        shift += 7;
-        if (byte & 0x80)
-            continue;
-        index += delta;
-        ok = walk_push(walk, index);
-        delta = shift = 0;
-    }
-    walk->out_of_memory = !ok;
-    walk->at_end = false;
-    return false; /* one row at a time */
-}
-
-/* Reads the newest row that begins below `before`. */
-static enum status walk_load(struct walk *walk, uint64_t before, struct error *error)
-{
-    char to[POSTINGS_KEY_MAX];
-
-    memcpy(to, walk->prefix, walk->prefix_size);
     for (int i = 0; i < 8; i++)
-        to[walk->prefix_size + (size_t)i] = (char)(before >> (56 - 8 * i));
-    walk->count = 0;
-    walk->at_end = true;
-    return walk->store->ops->scan(walk->store, STORE_POSTINGS, slice_from(walk->prefix, walk->prefix_size),
-                                  slice_from(to, walk->prefix_size + 8), true, walk_take_row, walk, error);
+        key[i] = (unsigned char)(index >> (56 - 8 * i));
 }
 
-/* The newest index below `before`; false at the end. */
-static enum status walk_below(struct walk *walk, uint64_t before, uint64_t *index, bool *found, struct error *error)
+static enum status read_record(struct store *store, uint64_t index, struct arena *arena, struct slice *record,
+                               struct error *error)
 {
-    enum status status = STATUS_OK;
+    unsigned char key[8];
 
-    *found = false;
-    while (status == STATUS_OK) {
-        while (walk->count > 0 && walk->indices[walk->count - 1] >= before)
-            walk->count--;
-        if (walk->count > 0) {
-            *index = walk->indices[walk->count - 1];
-            *found = true;
-            return STATUS_OK;
-        }
-        if (walk->at_end)
-            return STATUS_OK;
-        status = walk_load(walk, before < walk->row_first ? before : walk->row_first, error);
-        if (walk->out_of_memory)
-            status = error_set(error, STATUS_NO_MEMORY, "", "out of memory");
-    }
-    return status;
+    index_key(index, key);
+    return store_get(store, STORE_ENTRIES, slice_from(key, sizeof key), arena, record, error);
 }
 
-/* The newest index below `before` that is in all walks. Without terms it is every index. */
-static enum status next_match(struct walk *walks, size_t count, uint64_t before, uint64_t *index, bool *found,
-                              struct error *error)
-{
-    uint64_t candidate = before;
-    size_t agreed = 0;
-    enum status status = STATUS_OK;
+/* ---- times ---- */
 
-    *found = before > 0;
-    if (count == 0) {
-        *index = before - 1;
-        return STATUS_OK;
-    }
-    for (size_t i = 0; agreed < count && status == STATUS_OK && *found; i = (i + 1) % count) {
-        uint64_t below = agreed == 0 ? candidate : candidate + 1, here = 0;
-
-        status = walk_below(&walks[i], below, &here, found, error);
-        agreed = agreed > 0 && here == candidate ? agreed + 1 : 1;
-        candidate = here;
-    }
-    *index = candidate;
-    return status;
-}
-
-static enum status read_time(struct ledger *ledger, uint64_t index, struct arena *arena, int64_t *time_ms, struct slice *record,
-                             struct error *error)
+static enum status read_time(struct store *store, uint64_t index, struct arena *arena, int64_t *time_ms, struct error *error)
 {
     struct record_header header;
-    struct slice body;
-    enum status status = ledger_read(ledger, index, arena, record, error);
+    struct slice record, body;
+    enum status status = read_record(store, index, arena, &record, error);
 
     if (status == STATUS_OK)
-        status = record_split(*record, &header, &body, error);
+        status = record_split(record, &header, &body, error);
     if (status == STATUS_OK)
         *time_ms = header.time_ms;
     return status;
 }
 
-/* Times never decrease, so the first index at or after `time_ms` is found by halving. */
-static enum status find_time(struct ledger *ledger, int64_t time_ms, uint64_t *index, struct error *error)
+enum status ledger_find_time(struct store *store, uint64_t size, int64_t time_ms, uint64_t *index, struct error *error)
 {
-    uint64_t low = 0, high = ledger_durable(ledger);
+    uint64_t low, high = size;
     struct arena arena;
-    enum status status = STATUS_OK;
+    enum status status = ledger_store_first(store, &low, error);
 
+    low = low < high ? low : high;
     arena_create(&arena, 4096, 1 << 20);
     while (low < high && status == STATUS_OK) {
         uint64_t middle = low + (high - low) / 2;
         int64_t there = 0;
-        struct slice record;
 
         arena_reset(&arena);
-        status = read_time(ledger, middle, &arena, &there, &record, error);
+        status = read_time(store, middle, &arena, &there, error);
         if (there < time_ms)
             low = middle + 1;
         else
@@ -163,70 +76,201 @@ static enum status find_time(struct ledger *ledger, int64_t time_ms, uint64_t *i
     return status;
 }
 
-static enum status visit_index(struct ledger *ledger, uint64_t index, ledger_visit_f visit, void *context, struct arena *arena,
-                               struct error *error)
-{
-    struct slice record;
-    enum status status;
+/* ---- one match ---- */
 
-    arena_reset(arena);
-    status = ledger_read(ledger, index, arena, &record, error);
-    return status == STATUS_OK ? visit(context, index, record, error) : status;
+static uint64_t reads_so_far(const struct run *run)
+{
+    uint64_t reads = run->reads;
+
+    for (size_t i = 0; i < run->walk_count; i++)
+        reads += run->walks[i].reads;
+    return reads;
 }
 
-static enum status run(struct ledger *ledger, const struct ledger_query *query, struct walk *walks, uint64_t from,
-                       uint64_t before, ledger_visit_f visit, void *context, uint64_t *next, struct error *error)
+/* Moves the near end of the range to the next index that is in all walks. Stops early when enough was read: then *found is
+ * false and the range is not empty. */
+static enum status leap(struct run *run, bool *found)
 {
-    struct arena arena;
-    size_t limit = query->limit < QUERY_LIMIT_MAX ? query->limit : QUERY_LIMIT_MAX, shown = 0;
-    uint64_t index = before, last = 0;
-    bool found = true;
+    bool down = !run->query->oldest_first;
+    uint64_t *at = down ? &run->high : &run->low;
+    size_t agreed = 0;
     enum status status = STATUS_OK;
 
-    arena_create(&arena, 8192, 1 << 20);
-    *next = 0;
-    while (status == STATUS_OK) {
-        status = next_match(walks, query->term_count, index, &index, &found, error);
-        if (status != STATUS_OK || !found || index < from)
-            break;
-        if (shown++ == limit) {
-            *next = last;
-            break;
+    *found = true;
+    for (size_t i = 0; agreed < run->walk_count; i = (i + 1) % run->walk_count) {
+        uint64_t here = 0;
+
+        if (reads_so_far(run) >= QUERY_READS_MAX) {
+            *found = false;
+            return STATUS_OK;
         }
-        last = index;
-        status = visit_index(ledger, index, visit, context, &arena, error);
+        status = walk_seek(&run->walks[i], *at, down, &here, found, run->error);
+        if (status != STATUS_OK || !*found || here < run->low || here > run->high) {
+            run->empty = true;
+            *found = false;
+            return status;
+        }
+        agreed = here == *at ? agreed + 1 : 1;
+        *at = here;
     }
-    arena_destroy(&arena);
     return status;
 }
 
-enum status ledger_query(struct ledger *ledger, const struct ledger_query *query, ledger_visit_f visit, void *context,
-                         uint64_t *next, struct error *error)
+/* The index at hand is done with. */
+static void advance(struct run *run)
 {
-    struct walk walks[8] = {{0}};
-    uint64_t from = 0, size = ledger_durable(ledger), to = size;
+    if (run->low == run->high)
+        run->empty = true;
+    else if (run->query->oldest_first)
+        run->low++;
+    else
+        run->high--;
+}
+
+static enum status look(struct run *run, uint64_t index, struct slice *record, bool *matches)
+{
+    enum status status;
+
+    arena_reset(&run->arena);
+    run->reads++;
+    *matches = true;
+    status = read_record(run->store, index, &run->arena, record, run->error);
+    if (status == STATUS_NOT_FOUND)
+        status = error_set(run->error, STATUS_CORRUPT, "", "entry %llu is missing", (unsigned long long)index);
+    if (status == STATUS_OK && run->filtered)
+        status = run->query->filter(run->query->filter_context, index, *record, matches, run->error);
+    return status;
+}
+
+static bool is_full(const struct run *run)
+{
+    return run->left == 0 || (run->query->bytes_max > 0 && run->bytes >= run->query->bytes_max);
+}
+
+/* Until the range is empty, the page full or enough read. */
+static enum status run_range(struct run *run, ledger_visit_f visit, void *context)
+{
     enum status status = STATUS_OK;
 
-    if (query->until_ms > 0)
-        status = find_time(ledger, query->until_ms, &to, error);
-    if (status == STATUS_OK && query->since_ms > 0)
-        status = find_time(ledger, query->since_ms, &from, error);
-    if (query->before < to)
-        to = query->before;
-    for (size_t i = 0; i < query->term_count; i++) {
-        walks[i].store = ledger_store(ledger);
-        walks[i].prefix_size = postings_key(query->terms[i].kind, query->terms[i].value, NULL, walks[i].prefix);
-        walks[i].row_first = UINT64_MAX;
-        if (status == STATUS_OK)
-            status = recent_read(walks[i].store, size, query->terms[i].kind, query->terms[i].value, &walks[i].indices,
-                                 &walks[i].count, error);
-        walks[i].capacity = walks[i].count;
-        if (walks[i].count > 0)
-            walks[i].row_first = walks[i].indices[0];
+    while (status == STATUS_OK && !run->empty && !is_full(run) && reads_so_far(run) < QUERY_READS_MAX) {
+        struct slice record;
+        uint64_t index;
+        bool found, matches;
+
+        status = leap(run, &found);
+        if (status != STATUS_OK || !found)
+            break;
+        index = run->query->oldest_first ? run->low : run->high;
+        status = look(run, index, &record, &matches);
+        if (status == STATUS_OK && matches) {
+            status = visit(context, index, record, run->error);
+            run->left--;
+            run->bytes += record.size;
+        }
+        advance(run);
     }
+    if (status == STATUS_OK && !run->empty && is_full(run)) {
+        bool more;
+
+        status = leap(run, &more); /* so that a page that is the last one says so */
+    }
+    return status;
+}
+
+/* ---- the ranges: where the index has every term, and where it is older ---- */
+
+static bool is_newer_term(const struct ledger_term *term)
+{
+    return term->kind == LEDGER_TERM_COMMAND || term->kind == LEDGER_TERM_ESCALATION;
+}
+
+static void begin_range(struct run *run, uint64_t low, uint64_t high, bool indexed)
+{
+    run->low = low;
+    run->high = high;
+    run->empty = false;
+    run->filtered = run->query->filter && (!indexed || !run->query->filter_old_only);
+    run->walk_count = 0;
+    for (size_t i = 0; i < run->query->term_count; i++) {
+        if (indexed || !is_newer_term(&run->query->terms[i]))
+            walk_create(&run->walks[run->walk_count++], run->store, run->size, &run->query->terms[i]);
+    }
+}
+
+static void end_range(struct run *run)
+{
+    for (size_t i = 0; i < run->walk_count; i++) {
+        run->reads += run->walks[i].reads;
+        walk_destroy(&run->walks[i]);
+    }
+    run->walk_count = 0;
+}
+
+static enum status complete_from(const struct ledger_query *query, struct store *store, uint64_t size, uint64_t *from,
+                                 struct error *error)
+{
+    enum status status = STATUS_OK;
+
+    *from = 0;
+    for (size_t i = 0; i < query->term_count && status == STATUS_OK; i++) {
+        uint64_t one = 0;
+
+        status = index_version_from(store, query->terms[i].kind, size, &one, error);
+        *from = one > *from ? one : *from;
+    }
+    return status;
+}
+
+/* [low, high) in one or two ranges; `boundary` is where the index becomes complete. */
+static enum status run_ranges(struct run *run, uint64_t low, uint64_t high, uint64_t boundary, ledger_visit_f visit,
+                              void *context, uint64_t *next)
+{
+    bool up = run->query->oldest_first;
+    enum status status = STATUS_OK;
+
+    run->left = run->query->limit < QUERY_LIMIT_MAX ? run->query->limit : QUERY_LIMIT_MAX;
+    *next = 0;
+    while (low < high && status == STATUS_OK && *next == 0) {
+        bool split = boundary > low && boundary < high;
+        uint64_t from = split && !up ? boundary : low, to = split && up ? boundary : high;
+
+        begin_range(run, from, to - 1, from >= boundary);
+        status = run_range(run, visit, context);
+        if (!run->empty)
+            *next = up ? run->low : run->high + 1;
+        end_range(run);
+        if (up)
+            low = to;
+        else
+            high = from;
+        if (*next == 0 && low < high && (is_full(run) || run->reads >= QUERY_READS_MAX))
+            *next = up ? low : high;
+    }
+    return status;
+}
+
+enum status ledger_query(struct store *store, uint64_t size, const struct ledger_query *query, ledger_visit_f visit,
+                         void *context, uint64_t *next, struct error *error)
+{
+    struct run run = {.store = store, .size = size, .query = query, .error = error};
+    uint64_t low = 0, high = size, boundary = 0;
+    enum status status = ledger_store_first(store, &low, error);
+
     if (status == STATUS_OK)
-        status = run(ledger, query, walks, from, to, visit, context, next, error);
-    for (size_t i = 0; i < query->term_count; i++)
-        free(walks[i].indices);
+        status = complete_from(query, store, size, &boundary, error);
+
+    *next = 0;
+    if (status == STATUS_OK && query->until_ms > 0)
+        status = ledger_find_time(store, size, query->until_ms, &high, error);
+    if (status == STATUS_OK && query->since_ms > 0) /* never below the first */
+        status = ledger_find_time(store, size, query->since_ms, &low, error);
+    if (status != STATUS_OK)
+        return status;
+    assert(query->filter || boundary == 0); /* who asks for a newer term can also look for it in a record */
+    low = query->from > low ? query->from : low;
+    high = query->before < high ? query->before : high;
+    arena_create(&run.arena, 8192, 1 << 20);
+    status = run_ranges(&run, low, high, boundary, visit, context, next);
+    arena_destroy(&run.arena);
     return status;
 }

@@ -1,25 +1,49 @@
 /*
  * Finding entries again without scanning what does not match. Each entry carries terms (ledger.h); the index of terms has rows
- * by term (postings.h) and, for the newest entries, rows by group (recent.h). Queries intersect the postings of their terms,
- * newest first. Any thread; sees durable entries only.
+ * by term (postings.h) and, for the newest entries, rows by group (recent.h). A query intersects the postings of its terms by
+ * leaping: each term in turn seeks the next index at or past the candidate of the one before, so that what is read follows the
+ * rarest term, not the ledger. Bounds of time are found by halving, because times never decrease.
+ *
+ * Which terms the index has from which entry on: index_version.h. Any thread; sees entries below `size` only.
  */
 #ifndef EDICT_LEDGER_QUERY_H
 #define EDICT_LEDGER_QUERY_H
 
 #include "ledger/ledger.h"
 
-enum { QUERY_LIMIT_MAX = 1000 };
-
-struct ledger_query {
-    struct ledger_term terms[8]; /* all must hold */
-    size_t term_count;
-    int64_t since_ms, until_ms; /* [since, until) by entry time; 0: open */
-    uint64_t before;            /* only indices below this; UINT64_MAX from the newest. The cursor. */
-    size_t limit;
+enum {
+    QUERY_LIMIT_MAX = 1000,
+    QUERY_TERMS_MAX = 8,
+    /* Rows by term and records that one call reads at most; then the page is short and has a cursor. Some 50 ms. */
+    QUERY_READS_MAX = 10000
 };
 
-/* Newest first; `*next` is the cursor of the next page, or 0 when there is none. `visit` gets records that match. */
-enum status ledger_query(struct ledger *ledger, const struct ledger_query *query, ledger_visit_f visit, void *context,
-                         uint64_t *next, struct error *error) EDICT_MUST_USE;
+/* Looks at the record where terms do not say all; see `filter`. */
+typedef enum status (*ledger_filter_f)(void *context, uint64_t index, struct slice record, bool *matches, struct error *error);
+
+struct ledger_query {
+    struct ledger_term terms[QUERY_TERMS_MAX]; /* all must hold */
+    size_t term_count;
+    int64_t since_ms, until_ms; /* [since, until) by entry time; 0: open */
+    uint64_t from, before;      /* only indices in [from, before); UINT64_MAX: to the newest. The cursor is one of them */
+    bool oldest_first;
+    size_t limit;
+    size_t bytes_max; /* the page ends after so many bytes of records; 0: no bound */
+    /* May be NULL. Has the last word on every record, or with `filter_old_only` on those that are older than the index of a
+     * term: there the term is not in the postings and the filter checks it on the record. */
+    ledger_filter_f filter;
+    void *filter_context;
+    bool filter_old_only;
+};
+
+/*
+ * Newest first, or oldest first. `*next` goes on: the next page's `before`, or its `from` when oldest first; 0 when there is no
+ * more. A page may be short, even empty, and have a next one. `visit` gets records that match.
+ */
+enum status ledger_query(struct store *store, uint64_t size, const struct ledger_query *query, ledger_visit_f visit,
+                         void *context, uint64_t *next, struct error *error) EDICT_MUST_USE;
+/* The first index below `size` whose time is `time_ms` or later; `size` when there is none. */
+enum status ledger_find_time(struct store *store, uint64_t size, int64_t time_ms, uint64_t *index,
+                             struct error *error) EDICT_MUST_USE;
 
 #endif

@@ -200,6 +200,8 @@ static void publish(struct ledger *ledger, const struct digest *root)
     scrub_committed(&ledger->scrub);
     if (fold->durable)
         fold->durable(fold->context, ledger->next_index);
+    if (ledger->options.grown)
+        ledger->options.grown(ledger->options.grown_context, ledger->next_index);
 }
 
 /* Everything of the group in one batch. After an error the outcome is unknown. */

@@ -49,6 +49,7 @@ static const struct api_route api_routes[] = {
     {HTTP_METHOD_GET, "v1/ledger/entries", API_ON_REST, API_FOR_ADMIN, api_ledger_entries},
     {HTTP_METHOD_GET, "v1/ledger/entries/*", API_ON_REST, API_FOR_ADMIN, api_ledger_entry},
     {HTTP_METHOD_GET, "v1/ledger/entries/*/proof", API_ON_REST, API_FOR_ADMIN, api_ledger_proof},
+    {HTTP_METHOD_GET, "v1/ledger/export", API_ON_REST, API_FOR_ADMIN, api_ledger_export},
     {HTTP_METHOD_GET, "v1/ledger/key", API_ON_REST, API_FOR_ADMIN, api_ledger_key},
     {HTTP_METHOD_GET, "v1/ledger/keys", API_ON_REST, API_FOR_ADMIN, api_ledger_keys},
     {HTTP_METHOD_POST, "v1/ledger/backup", API_ON_REST, API_FOR_ADMIN, api_ledger_backup},

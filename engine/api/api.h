@@ -119,6 +119,7 @@ void api_policies_check(struct api_call *call);
 void api_ledger_show(struct api_call *call);
 void api_ledger_entries(struct api_call *call);
 void api_ledger_entry(struct api_call *call);
+void api_ledger_export(struct api_call *call);
 void api_ledger_key(struct api_call *call);
 void api_ledger_checkpoint(struct api_call *call);
 void api_ledger_tile(struct api_call *call);

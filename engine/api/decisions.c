@@ -5,86 +5,76 @@
 #include "api/changes.h"
 #include "api/cursor.h"
 #include "api/reply.h"
-#include "ledger/query.h"
+#include "api/search.h"
 #include "proto/json.h"
 
 #include <stdio.h>
 
 /* ---- GET /v1/decisions ---- */
 
+enum { DECISIONS_PAGE_BYTES_MAX = 512 * 1024, DECISIONS_RECORD_ARENA_MAX = 4 << 20 };
+
 struct decisions_page {
     struct api_call *call;
     struct buf out;
     struct json_writer w;
+    struct arena arena; /* of one decision */
 };
 
 static enum status decisions_visit(void *context, uint64_t index, struct slice record, struct error *error)
 {
     struct decisions_page *page = context;
-    struct arena *arena = page->call->http->arena;
     struct decision decision = {0};
-    struct slice copy = arena_copy(arena, record);
-    enum status status =
-        copy.data ? decide_read_record(page->call->api->shared->ledger, index, copy, arena, DECIDE_READ_ALL, &decision, error)
-                  : error_set(error, STATUS_NO_MEMORY, "", "the page is too large; ask for a smaller limit");
+    enum status status;
 
+    arena_reset(&page->arena);
+    status = decide_read_record(page->call->api->shared->ledger, index, record, &page->arena, DECIDE_READ_ALL, &decision,
+                                error);
     if (status != STATUS_OK)
         return status;
     if (page->w.comma)
         buf_add_char(&page->out, ',');
     page->w.comma = true;
-    decision_write_document(&page->out, page->call->http->arena, &decision);
+    decision_write_document(&page->out, &page->arena, &decision);
     return STATUS_OK;
 }
 
-static void add_term(struct ledger_query *query, char kind, struct slice value)
+static enum status decisions_write_page(struct api_call *call, const struct ledger_query *query, struct decisions_page *page,
+                                        uint64_t *next, struct error *error)
 {
-    if (value.size > 0)
-        query->terms[query->term_count++] = (struct ledger_term){.kind = kind, .value = value};
-}
+    struct ledger *ledger = call->api->shared->ledger;
+    enum status status;
 
-static bool decisions_parse_query(struct api_call *call, struct ledger_query *query)
-{
-    static const char *const names[] = {"agent", "tier",  "operation", "rule",   "escalation",
-                                        "since", "until", "limit",     "cursor", NULL};
-    struct slice agent, operation, rule, escalation, tier_text;
-    uint64_t tier = 0, limit = API_LIMIT_DEFAULT;
-
-    *query = (struct ledger_query){.before = UINT64_MAX};
-    if (!parameters_check(call, names) || !parameter_text(call, "agent", &agent) ||
-        !parameter_text(call, "operation", &operation) || !parameter_text(call, "rule", &rule) ||
-        !parameter_text(call, "escalation", &escalation) || !parameter_u64(call, "tier", 0, 3, &tier) ||
-        !parameter_text(call, "tier", &tier_text) || !parameter_time(call, "since", &query->since_ms) ||
-        !parameter_time(call, "until", &query->until_ms) || !parameter_u64(call, "limit", 1, API_LIMIT_MAX, &limit) ||
-        !cursor_read_number(call, &query->before))
-        return false;
-    query->limit = limit;
-    add_term(query, LEDGER_TERM_TYPE, slice_from_str(record_type_name(RECORD_DECISION)));
-    add_term(query, LEDGER_TERM_AGENT, agent);
-    add_term(query, LEDGER_TERM_TIER, tier_text);
-    add_term(query, LEDGER_TERM_OPERATION, operation);
-    add_term(query, LEDGER_TERM_RULE, rule);
-    add_term(query, LEDGER_TERM_ESCALATION, escalation);
-    return true;
+    arena_create(&page->arena, 65536, DECISIONS_RECORD_ARENA_MAX);
+    buf_create(&page->out, call->http->arena);
+    buf_add_str(&page->out, "{\"decisions\":[");
+    status = ledger_query(ledger_store(ledger), ledger_durable(ledger), query, decisions_visit, page, next, error);
+    buf_add_char(&page->out, ']');
+    arena_destroy(&page->arena);
+    return status;
 }
 
 void api_decisions_list(struct api_call *call)
 {
+    static const char *const names[] = {SEARCH_NAMES, "limit", "cursor", NULL};
     struct decisions_page page = {.call = call};
-    struct ledger_query query;
+    struct search search;
     struct error error = {0};
-    uint64_t next = 0;
+    uint64_t limit = API_LIMIT_DEFAULT, before = UINT64_MAX, next = 0;
+    enum status status;
 
-    if (!decisions_parse_query(call, &query))
+    if (!parameters_check(call, names) || !parameter_u64(call, "limit", 1, API_LIMIT_MAX, &limit) ||
+        !cursor_read_number(call, &before) || !search_parse(call, &search, slice_from_str(record_type_name(RECORD_DECISION))))
         return;
-    buf_create(&page.out, call->http->arena);
-    buf_add_str(&page.out, "{\"decisions\":[");
-    if (ledger_query(call->api->shared->ledger, &query, decisions_visit, &page, &next, &error) != STATUS_OK) {
+    search.query.limit = limit;
+    search.query.before = before;
+    search.query.bytes_max = DECISIONS_PAGE_BYTES_MAX;
+    status = decisions_write_page(call, &search.query, &page, &next, &error);
+    search_end(&search);
+    if (status != STATUS_OK)
         reply_error(call, &error);
-        return;
-    }
-    buf_add_char(&page.out, ']');
-    cursor_reply_number(call, &page.out, next);
+    else
+        cursor_reply_number(call, &page.out, next);
 }
 
 /* ---- one decision ---- */

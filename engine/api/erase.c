@@ -199,7 +199,7 @@ static bool fill(struct erasure *erasure, struct change *change)
                                                      .paths = erasure->paths,
                                                      .path_count = erasure->count};
     if (decision->effects.escalation == DECISION_ESCALATION_OPEN)
-        change->events[0].erased.escalation_id = change->escalation_id = decision->escalation_id;
+        change->events[0].erased.escalation_id = decision->escalation_id;
     change->basis = (struct state_basis){.kind = STATE_BASIS_ERASE, .agent = decision->request.agent_identity};
     return rows != NULL;
 }

@@ -112,7 +112,6 @@ static void resolve_submit(struct change *change, const struct escalation_view *
     event->resolved.agent = view->agent;
     event->resolved.reason = reason;
     event->resolved.resolution = resolution;
-    change->escalation_id = view->id;
     change->basis.kind = STATE_BASIS_RESOLVE;
     change->basis.agent = view->agent;
     changes_begin_once(change);

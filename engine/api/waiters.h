@@ -1,11 +1,12 @@
 /*
- * Long polls: calls of one worker that wait for an escalation to change. The sequencer's thread tells every worker that has
- * any.
+ * Long polls: calls of one worker that wait for an escalation to change, or for the ledger to grow. The sequencer's thread
+ * tells every worker that has any.
  */
 #ifndef EDICT_API_WAITERS_H
 #define EDICT_API_WAITERS_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct api_waiter;
@@ -14,13 +15,18 @@ struct api_shared;
 
 struct api_waiters {
     struct api_waiter *first;
-    _Atomic unsigned count; /* read by the sequencer's thread */
+    _Atomic unsigned count;     /* read by the sequencer's thread */
+    _Atomic bool growth_wanted; /* somebody waits for entries and no message is on its way */
 };
 
 /* Calls `resume` on this worker's thread once: when the escalation has changed, after `wait_s` seconds, when the client has
  * gone, or at the drain. */
 void waiters_add(struct api_call *call, uint64_t escalation_number, unsigned wait_s, void (*resume)(struct api_call *call));
+/* The same for the next entries: resumes at once when the ledger is larger than `size` already. */
+void waiters_add_growth(struct api_call *call, uint64_t size, unsigned wait_s, void (*resume)(struct api_call *call));
 /* state_watch_f; `context` is the struct api_shared. The sequencer's thread. */
 void waiters_notify(void *context, uint64_t escalation_number);
+/* The ledger's `grown`; `context` is the struct api_shared. The sequencer's thread. */
+void waiters_notify_growth(void *context, uint64_t size);
 
 #endif

@@ -50,9 +50,6 @@ static void housekeeping_submit(struct housekeeping *housekeeping, size_t i)
                               .post = housekeeping_post,
                               .post_context = housekeeping};
     change->events[0] = housekeeping->events[i];
-    change->escalation_id = housekeeping->events[i].type == RECORD_ESCALATION_EXPIRED
-                                ? housekeeping->events[i].expired.escalation_id
-                                : (struct slice){0};
     change->basis = (struct state_basis){.kind = STATE_BASIS_RESOLVE, .agent = housekeeping->events[i].expired.agent};
     change_begin(change);
 }

@@ -161,7 +161,9 @@ static enum status open_ledger(struct server *server, struct error *error)
                                      .clock = clock_system(),
                                      .log = &server->log,
                                      .failed = ledger_failed,
-                                     .failed_context = server};
+                                     .failed_context = server,
+                                     .grown = waiters_notify_growth,
+                                     .grown_context = &server->shared};
     enum status status;
 
     snprintf(folder, sizeof folder, "%s/ledger", server->config.data);
@@ -348,10 +350,10 @@ static enum status start_steps(struct server *server, struct error *error)
         status = start_upkeep(server, error);
         share(server);
         if (status == STATUS_OK)
+            status = start_workers(server, error);
+        if (status == STATUS_OK) /* its entries wake the workers' long polls */
             status = housekeeping_start(&housekeeping, &server->housekeeping, error);
     }
-    if (status == STATUS_OK)
-        status = start_workers(server, error);
     if (created)
         log_event(&server->log, LOG_INFO, "wrote the admin token", LOG_S("folder", server->config.data));
     return status == STATUS_OK ? announce(server, error) : status;

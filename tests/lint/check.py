@@ -31,6 +31,7 @@ OUTSIDE = {
     r"curl/": ("advisor/",),
     r"event2?/": ("engine/http/", "bench/"),
     r"openssl/(ssl|err)": ("engine/http/",),
+    r"csv\.h": ("engine/export.c",),
     r"llhttp\.h": ("engine/http/", "cli/client.c", "bench/"),
     r"tree_sitter/": ("engine/parse/",),
     r"(seccomp|linux/landlock)\.h": ("engine/confine/",),

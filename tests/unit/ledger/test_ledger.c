@@ -324,7 +324,7 @@ START_TEST(queries_find_what_a_scan_would)
     fill(ledger, all, COUNT);
     while (next != 0) {
         query.before = next;
-        ck_assert_int_eq(ledger_query(ledger, &query, collect, &found, &next, &error), STATUS_OK);
+        ck_assert_int_eq(ledger_query(store, ledger_durable(ledger), &query, collect, &found, &next, &error), STATUS_OK);
     }
     for (size_t i = 0; i < found.count; i++, expected--) {
         while (!(expected % 2 == 1 && expected % 3 == 0))

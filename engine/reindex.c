@@ -1,0 +1,132 @@
+#include "engine/reindex.h"
+
+#include "engine/terms.h"
+#include "ledger/index_version.h"
+#include "ledger/recent.h"
+
+enum {
+    REINDEX_REMOVE_ROWS = 10000, /* of a batch */
+    REINDEX_ARENA_MAX = 512 << 20
+};
+
+struct reindex {
+    const struct reindex_options *options;
+    struct store *store;
+    struct store_batch *batch;
+    struct postings postings;
+    struct recent recent;
+    struct arena arena; /* of a group's records */
+    size_t removed;
+};
+
+static enum status commit(struct reindex *reindex, bool sync, struct error *error)
+{
+    return reindex->store->ops->commit(reindex->store, reindex->batch, sync, error);
+}
+
+/* The row is what says afterwards whether the index is whole. */
+static enum status put_version(struct reindex *reindex, bool whole, struct error *error)
+{
+    index_version_put(reindex->batch, whole, 0);
+    return commit(reindex, true, error);
+}
+
+static bool remove_row(void *context, const struct store_visit *row)
+{
+    struct reindex *reindex = context;
+
+    reindex->batch->ops->remove(reindex->batch, STORE_POSTINGS, row->key);
+    return ++reindex->removed < REINDEX_REMOVE_ROWS;
+}
+
+static enum status remove_all(struct reindex *reindex, struct error *error)
+{
+    enum status status = STATUS_OK;
+
+    do {
+        reindex->removed = 0;
+        status = reindex->store->ops->scan(reindex->store, STORE_POSTINGS, (struct slice){0}, (struct slice){0}, false,
+                                           remove_row, reindex, error);
+        if (status == STATUS_OK)
+            status = commit(reindex, false, error);
+    } while (status == STATUS_OK && reindex->removed == REINDEX_REMOVE_ROWS);
+    return status;
+}
+
+static enum status add_entry(void *context, uint64_t index, struct slice record, struct error *error)
+{
+    struct reindex *reindex = context;
+    struct terms_record *found = arena_zalloc(&reindex->arena, sizeof *found);
+    struct slice copy = arena_copy(&reindex->arena, record); /* terms point into it until the group is written */
+    enum status status;
+
+    if (!found || !copy.data)
+        return error_set(error, STATUS_NO_MEMORY, "", "out of memory");
+    status = terms_of_record(reindex->store, index, copy, &reindex->arena, found, error);
+    if (status == STATUS_OK && !postings_add(&reindex->postings, &found->entry))
+        status = error_set(error, STATUS_NO_MEMORY, "", "out of memory");
+    return status;
+}
+
+/* A whole span of entries as rows by term; the last, partial one as if it were one group. */
+static enum status write_group(struct reindex *reindex, uint64_t from, uint64_t to, struct error *error)
+{
+    if (to % RECENT_SPAN != 0)
+        return recent_write(&reindex->recent, reindex->store, &reindex->postings, from, to, reindex->batch, error);
+    return postings_write(&reindex->postings, reindex->batch) ? STATUS_OK
+                                                              : error_set(error, STATUS_NO_MEMORY, "", "out of memory");
+}
+
+static enum status add_group(struct reindex *reindex, uint64_t from, uint64_t to, struct error *error)
+{
+    enum status status;
+
+    arena_reset(&reindex->arena);
+    status = ledger_each(reindex->store, from, to, add_entry, reindex, error);
+    if (status == STATUS_OK)
+        status = write_group(reindex, from, to, error);
+    return status == STATUS_OK ? commit(reindex, false, error) : status;
+}
+
+static enum status add_all(struct reindex *reindex, uint64_t *entries, struct error *error)
+{
+    uint64_t size = 0, first = 0, to;
+    enum status status = ledger_store_size(reindex->store, &size, error);
+
+    if (status == STATUS_OK)
+        status = ledger_store_first(reindex->store, &first, error);
+    *entries = first < size ? size - first : 0;
+    for (uint64_t from = first; from < size && status == STATUS_OK; from = to) {
+        to = recent_from(from) + RECENT_SPAN;
+        to = to < size ? to : size;
+        status = add_group(reindex, from, to, error);
+        if (reindex->options->progress)
+            reindex->options->progress(reindex->options->context, to, size);
+    }
+    return status;
+}
+
+enum status reindex_run(const struct reindex_options *options, uint64_t *entries, struct error *error)
+{
+    struct reindex reindex = {.options = options, .store = options->store};
+    enum status status;
+
+    reindex.batch = options->store->ops->batch_new(options->store);
+    if (!reindex.batch)
+        return error_set(error, STATUS_NO_MEMORY, "", "out of memory");
+    postings_create(&reindex.postings);
+    recent_create(&reindex.recent);
+    arena_create(&reindex.arena, 1 << 20, REINDEX_ARENA_MAX);
+    status = put_version(&reindex, false, error);
+    if (status == STATUS_OK)
+        status = remove_all(&reindex, error);
+    if (status == STATUS_OK)
+        status = add_all(&reindex, entries, error);
+    if (status == STATUS_OK)
+        status = put_version(&reindex, true, error);
+    arena_destroy(&reindex.arena);
+    recent_destroy(&reindex.recent);
+    postings_destroy(&reindex.postings);
+    options->store->ops->batch_delete(reindex.batch);
+    return status;
+}

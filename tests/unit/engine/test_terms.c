@@ -1,0 +1,381 @@
+/* What entries are found by: live, in a ledger that is older than the index of a term, and after the index was rebuilt. */
+#include "engine/reindex.h"
+#include "engine/terms.h"
+#include "ledger/index_version.h"
+#include "ledger/sequencer.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { OLD = 60, ALL = 120, FOUND_MAX = 256 };
+
+static struct arena arena;
+static struct store *store;
+static struct ledger *ledger;
+
+static int64_t test_now(void *context)
+{
+    (void)context;
+    return 1795634926776;
+}
+
+static void open_ledger(void)
+{
+    struct ledger_options options = {.clock = {.now_ms = test_now}};
+    struct error error = {0};
+
+    ck_assert_msg(ledger_open(store, &options, &ledger, &error) == STATUS_OK, "%s", error.message);
+}
+
+static void setup(void)
+{
+    struct error error;
+
+    json_setup();
+    arena_create(&arena, 65536, 64 << 20);
+    ck_assert_int_eq(store_open_memory(&store, &error), STATUS_OK);
+    open_ledger();
+}
+
+static void teardown(void)
+{
+    ledger_close(ledger);
+    store->ops->close(store);
+    arena_destroy(&arena);
+}
+
+static void done(struct ledger_txn *txn)
+{
+    (void)txn;
+}
+
+/* The body of entry `i`: decisions by two agents, every seventh a use of the grant of ESC-1, every eleventh a resolution. */
+static struct slice body_of(uint64_t i)
+{
+    const char *grant = i % 7 == 0 ? "\"grants\":[{\"id\":\"g\",\"escalation_id\":\"ESC-1\",\"covers\":[],\"uses_left\":1,"
+                                     "\"expires_at\":\"2026-11-25T20:28:46.778Z\"}],"
+                                   : "";
+
+    if (i % 11 == 0)
+        return arena_printf(&arena,
+                            "{\"agent\":\"agent-%d\",\"by\":\"admin\",\"escalation_id\":\"ESC-1\",\"reason\":\"no\","
+                            "\"resolution\":\"denied\"}",
+                            (int)(i % 2));
+    return arena_printf(&arena,
+                        "{\"decision\":\"approve\",\"effects\":{%s},\"facts\":{%s\"now_ms\":1,\"v\":1},\"id\":\"x\","
+                        "\"policy_revision\":\"r\",\"rationale\":\"r\",\"request\":{\"agent_identity\":\"agent-%d\","
+                        "\"command\":\" kubectl\\tget  pod-%d -n x%d\",\"operation\":\"read\"},"
+                        "\"verdict\":{\"reasons\":[],\"rules\":[{\"name\":\"rule-%d\",\"tier\":1}],\"tier\":1}}",
+                        i % 7 == 0 ? "\"grant_id\":\"g\"" : "", grant, (int)(i % 2), (int)(i % 3), (int)(i % 5), (int)(i % 4));
+}
+
+/* The terms that version 1 of the index had. */
+static void make_old(struct ledger_entry *entry)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < entry->term_count; i++) {
+        bool newer = entry->terms[i].kind == LEDGER_TERM_COMMAND ||
+                     (entry->type == RECORD_DECISION && entry->terms[i].kind == LEDGER_TERM_ESCALATION);
+
+        if (!newer)
+            entry->terms[kept++] = entry->terms[i];
+    }
+    entry->term_count = kept;
+}
+
+static void add(uint64_t i, bool old)
+{
+    struct ledger_txn *txn = arena_zalloc(&arena, sizeof *txn);
+    struct slice body = body_of(i);
+    struct terms_record *found = arena_zalloc(&arena, sizeof *found);
+    const struct record_header header = {.type = i % 11 == 0 ? RECORD_ESCALATION_RESOLVED : RECORD_DECISION,
+                                         .tenant = RECORD_TENANT_DEFAULT,
+                                         .semantics = 1,
+                                         .time_ms = 1795634926776};
+    char head[RECORD_HEADER_MAX];
+    struct slice record;
+    struct error error = {0};
+
+    record = arena_printf(&arena, "%.*s%.*s", (int)record_write_header(&header, head), head, SLICE_ARG(body));
+    ck_assert_msg(terms_of_record(store, i, record, &arena, found, &error) == STATUS_OK, "%s: %s", error.where, error.message);
+    *txn = (struct ledger_txn){.entry_count = 1, .done = done, .entries = {found->entry}};
+    txn->entries[0].tenant = RECORD_TENANT_DEFAULT;
+    txn->entries[0].body = body;
+    if (old)
+        make_old(&txn->entries[0]);
+    ck_assert_int_eq(ledger_submit(ledger, txn), STATUS_OK);
+    if (i % 4 == 0)
+        sequencer_run_pending(ledger);
+}
+
+static void fill(uint64_t to, bool old)
+{
+    for (uint64_t i = ledger_sequenced(ledger); i < to; i++)
+        add(i, old);
+    sequencer_run_pending(ledger);
+}
+
+static void change_version(bool remove)
+{
+    struct store_batch *batch = store->ops->batch_new(store);
+    struct error error;
+
+    if (remove)
+        batch->ops->remove(batch, STORE_META, SLICE("postings"));
+    else
+        index_version_put(batch, false, 0);
+    ck_assert_int_eq(store->ops->commit(store, batch, true, &error), STATUS_OK);
+    store->ops->batch_delete(batch);
+}
+
+/* ---- looking ---- */
+
+struct found {
+    uint64_t indices[FOUND_MAX];
+    size_t count;
+};
+
+static enum status collect(void *context, uint64_t index, struct slice record, struct error *error)
+{
+    struct found *found = context;
+
+    (void)record;
+    (void)error;
+    found->indices[found->count++] = index;
+    return STATUS_OK;
+}
+
+static enum status look(const struct terms_filter *wanted, struct found *found, struct error *error)
+{
+    struct terms_filter filter = *wanted;
+    struct ledger_query query = {.before = UINT64_MAX, .oldest_first = true, .limit = FOUND_MAX};
+    uint64_t next;
+    enum status status;
+
+    found->count = 0;
+    ck_assert(terms_query(&arena, store, &filter, &query));
+    status = ledger_query(store, ledger_durable(ledger), &query, collect, found, &next, error);
+    terms_filter_destroy(&filter);
+    return status;
+}
+
+static void expect(const struct terms_filter *filter, bool (*holds)(uint64_t i), const char *what)
+{
+    struct found found;
+    struct error error = {0};
+    size_t at = 0;
+
+    ck_assert_msg(look(filter, &found, &error) == STATUS_OK, "%s: %s", what, error.message);
+    for (uint64_t i = 1; i < ledger_durable(ledger); i++) {
+        if (holds(i))
+            ck_assert_msg(at < found.count && found.indices[at++] == i, "%s: %llu is missing", what, (unsigned long long)i);
+    }
+    ck_assert_msg(at == found.count, "%s: too many", what);
+}
+
+static bool is_decision(uint64_t i)
+{
+    return i % 11 != 0;
+}
+static bool is_pod_1(uint64_t i)
+{
+    return is_decision(i) && i % 3 == 1;
+}
+static bool is_pod_1_x4(uint64_t i)
+{
+    return is_pod_1(i) && i % 5 == 4;
+}
+static bool is_pod_1_by_0(uint64_t i)
+{
+    return is_pod_1(i) && i % 2 == 0;
+}
+static bool is_escalation_1(uint64_t i)
+{
+    return !is_decision(i) || i % 7 == 0;
+}
+static bool is_grant_use(uint64_t i)
+{
+    return is_decision(i) && i % 7 == 0;
+}
+static bool is_rule_2(uint64_t i)
+{
+    return is_decision(i) && i % 4 == 2;
+}
+static bool is_nothing(uint64_t i)
+{
+    (void)i;
+    return false;
+}
+
+static void expect_all(void)
+{
+    expect(&(struct terms_filter){.type = SLICE("decision")}, is_decision, "type");
+    expect(&(struct terms_filter){.command_prefix = SLICE("kubectl")}, is_decision, "one word");
+    expect(&(struct terms_filter){.command_prefix = SLICE("  kubectl \n get ")}, is_decision, "two words");
+    expect(&(struct terms_filter){.command_prefix = SLICE("kubectl get pod-1")}, is_pod_1, "three words");
+    expect(&(struct terms_filter){.command_prefix = SLICE("kubectl get pod-1 -n")}, is_pod_1, "four words");
+    expect(&(struct terms_filter){.command_prefix = SLICE("kubectl get pod-1 -n x4")}, is_pod_1_x4, "five words");
+    expect(&(struct terms_filter){.command_prefix = SLICE("kubectl get pod-1 -n x4 y")}, is_nothing, "six words");
+    expect(&(struct terms_filter){.command_prefix = SLICE("kubectl get pod")}, is_nothing, "half a word");
+    expect(&(struct terms_filter){.command_prefix = SLICE("kubectl get pod*")}, is_decision, "the beginning of a word");
+    expect(&(struct terms_filter){.command_prefix = SLICE("kubectl get pod-1*")}, is_pod_1, "a whole word as a beginning");
+    expect(&(struct terms_filter){.command_prefix = SLICE("kubectl get pod-1 *")}, is_pod_1, "a word and anything");
+    expect(&(struct terms_filter){.command_prefix = SLICE("kube*")}, is_decision, "the beginning of the first word");
+    expect(&(struct terms_filter){.command_prefix = SLICE("kubectl get pod-1"), .agent = SLICE("agent-0")}, is_pod_1_by_0,
+           "with an agent");
+    expect(&(struct terms_filter){.escalation = SLICE("ESC-1")}, is_escalation_1, "escalation");
+    expect(&(struct terms_filter){.escalation = SLICE("ESC-1"), .tier = SLICE("1")}, is_grant_use, "uses of a grant");
+    expect(&(struct terms_filter){.escalation = SLICE("ESC-2")}, is_nothing, "another escalation");
+    expect(&(struct terms_filter){.rule = SLICE("rule-2")}, is_rule_2, "rule");
+}
+
+/* ---- tests ---- */
+
+START_TEST(entries_are_found_by_their_terms)
+{
+    fill(ALL, false);
+    expect_all();
+}
+END_TEST
+
+static void make_older_ledger(void)
+{
+    fill(OLD, true);
+    ledger_close(ledger);
+    change_version(true);
+    open_ledger();
+    fill(ALL, false);
+}
+
+START_TEST(an_older_index_is_no_difference)
+{
+    make_older_ledger();
+    expect_all();
+}
+END_TEST
+
+struct rows {
+    struct buf text;
+    size_t count;
+};
+
+/* Terms and indices, however they are grouped into rows. */
+static bool note_row(void *context, const struct store_visit *row)
+{
+    struct rows *rows = context;
+
+    buf_add_slice(&rows->text, row->key);
+    buf_add_slice(&rows->text, row->value);
+    rows->count++;
+    return true;
+}
+
+static void read_index(struct rows *rows)
+{
+    struct error error;
+
+    *rows = (struct rows){.count = 0};
+    buf_create(&rows->text, &arena);
+    ck_assert_int_eq(
+        store->ops->scan(store, STORE_POSTINGS, (struct slice){0}, (struct slice){0}, false, note_row, rows, &error),
+        STATUS_OK);
+}
+
+START_TEST(a_rebuilt_index_is_whole)
+{
+    struct rows first, second;
+    struct error error = {0};
+    uint64_t entries = 0, from = 1;
+
+    make_older_ledger();
+    ck_assert_msg(reindex_run(&(struct reindex_options){.store = store}, &entries, &error) == STATUS_OK, "%s", error.message);
+    ck_assert_uint_eq(entries, ALL);
+    ck_assert_int_eq(index_version_from(store, LEDGER_TERM_COMMAND, ALL, &from, &error), STATUS_OK);
+    ck_assert_uint_eq(from, 0);
+    expect_all();
+    read_index(&first);
+    ck_assert_int_eq(reindex_run(&(struct reindex_options){.store = store}, &entries, &error), STATUS_OK);
+    read_index(&second);
+    ck_assert_uint_eq(first.count, second.count);
+    ck_assert(slice_equal(buf_slice(&first.text), buf_slice(&second.text)));
+    fill(ALL + 20, false); /* and it goes on */
+    expect_all();
+}
+END_TEST
+
+START_TEST(half_an_index_is_not_used)
+{
+    struct ledger_options options = {.clock = {.now_ms = test_now}};
+    struct ledger *other = NULL;
+    struct found found;
+    struct error error = {0};
+    uint64_t entries;
+
+    fill(ALL, false);
+    change_version(false);
+    ck_assert_int_eq(look(&(struct terms_filter){.rule = SLICE("rule-2")}, &found, &error), STATUS_CORRUPT);
+    ck_assert_ptr_nonnull(strstr(error.message, "reindex"));
+    ck_assert_int_eq(ledger_open(store, &options, &other, &error), STATUS_CORRUPT);
+    ck_assert_int_eq(reindex_run(&(struct reindex_options){.store = store}, &entries, &error), STATUS_OK);
+    expect_all();
+}
+END_TEST
+
+static void check_words(const char *command, const char *const *expected)
+{
+    struct decision decision = {.request.command = slice_from_str(command)};
+    struct ledger_entry entry;
+    size_t at = 0;
+
+    ck_assert(terms_of_decision(&arena, &decision, &entry));
+    for (size_t i = 0; i < entry.term_count; i++) {
+        if (entry.terms[i].kind != LEDGER_TERM_COMMAND)
+            continue;
+        ck_assert_ptr_nonnull(expected[at]);
+        ck_assert_msg(slice_equal_str(entry.terms[i].value, expected[at]), "%.*s", SLICE_ARG(entry.terms[i].value));
+        at++;
+    }
+    ck_assert_ptr_null(expected[at]);
+}
+
+START_TEST(commands_are_indexed_by_their_first_words)
+{
+    char word[TERMS_COMMAND_BYTES_MAX + 2];
+
+    memset(word, 'x', sizeof word - 1);
+    word[sizeof word - 1] = '\0';
+    check_words("", (const char *[]){NULL});
+    check_words(" \t\n ", (const char *[]){NULL});
+    check_words("ls", (const char *[]){"ls", NULL});
+    check_words("  rm\t-rf \n /tmp/x  ", (const char *[]){"rm", "rm -rf", "rm -rf /tmp/x", NULL});
+    check_words("a b c d e", (const char *[]){"a", "a b", "a b c", "a b c d", NULL});
+    check_words(word, (const char *[]){NULL});
+    word[TERMS_COMMAND_BYTES_MAX] = '\0';
+    check_words(word, (const char *[]){word, NULL});
+    memcpy(word, "ls ", 3);
+    word[sizeof word - 2] = 'x';
+    check_words(word, (const char *[]){"ls", NULL});
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("terms");
+    TCase *tests = tcase_create("terms");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, entries_are_found_by_their_terms);
+    tcase_add_test(tests, an_older_index_is_no_difference);
+    tcase_add_test(tests, a_rebuilt_index_is_whole);
+    tcase_add_test(tests, half_an_index_is_not_used);
+    tcase_add_test(tests, commands_are_indexed_by_their_first_words);
+    suite_add_tcase(suite, tests);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
