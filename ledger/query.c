@@ -14,8 +14,9 @@ struct run {
     size_t walk_count;
     uint64_t low, high; /* what is left to look at, both included */
     uint64_t reads;     /* records */
-    size_t left;        /* matches */
-    size_t bytes;       /* of matches so far */
+    uint64_t seeks;
+    size_t left;  /* matches */
+    size_t bytes; /* of matches so far */
     bool filtered;
     bool empty;
     struct arena arena; /* of one record */
@@ -78,13 +79,13 @@ enum status ledger_find_time(struct store *store, uint64_t size, int64_t time_ms
 
 /* ---- one match ---- */
 
-static uint64_t reads_so_far(const struct run *run)
+static bool has_done_enough(const struct run *run)
 {
     uint64_t reads = run->reads;
 
     for (size_t i = 0; i < run->walk_count; i++)
         reads += run->walks[i].reads;
-    return reads;
+    return reads >= QUERY_READS_MAX || run->seeks >= QUERY_SEEKS_MAX;
 }
 
 /* Moves the near end of the range to the next index that is in all walks. Stops early when enough was read: then *found is
@@ -100,10 +101,11 @@ static enum status leap(struct run *run, bool *found)
     for (size_t i = 0; agreed < run->walk_count; i = (i + 1) % run->walk_count) {
         uint64_t here = 0;
 
-        if (reads_so_far(run) >= QUERY_READS_MAX) {
+        if (has_done_enough(run)) {
             *found = false;
             return STATUS_OK;
         }
+        run->seeks++;
         status = walk_seek(&run->walks[i], *at, down, &here, found, run->error);
         if (status != STATUS_OK || !*found || here < run->low || here > run->high) {
             run->empty = true;
@@ -152,7 +154,7 @@ static enum status run_range(struct run *run, ledger_visit_f visit, void *contex
 {
     enum status status = STATUS_OK;
 
-    while (status == STATUS_OK && !run->empty && !is_full(run) && reads_so_far(run) < QUERY_READS_MAX) {
+    while (status == STATUS_OK && !run->empty && !is_full(run) && !has_done_enough(run)) {
         struct slice record;
         uint64_t index;
         bool found, matches;
@@ -243,7 +245,7 @@ static enum status run_ranges(struct run *run, uint64_t low, uint64_t high, uint
             low = to;
         else
             high = from;
-        if (*next == 0 && low < high && (is_full(run) || run->reads >= QUERY_READS_MAX))
+        if (*next == 0 && low < high && (is_full(run) || has_done_enough(run)))
             *next = up ? low : high;
     }
     return status;

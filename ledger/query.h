@@ -14,8 +14,9 @@
 enum {
     QUERY_LIMIT_MAX = 1000,
     QUERY_TERMS_MAX = 8,
-    /* Rows by term and records that one call reads at most; then the page is short and has a cursor. Some 50 ms. */
-    QUERY_READS_MAX = 10000
+    /* What one call does at most; then the page is short and has a cursor. Together some 50 ms. */
+    QUERY_READS_MAX = 10000, /* rows by term and records read */
+    QUERY_SEEKS_MAX = 20000  /* leaps, most of them within a row that has been read */
 };
 
 /* Looks at the record where terms do not say all; see `filter`. */

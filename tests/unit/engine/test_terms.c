@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { OLD = 60, ALL = 120, FOUND_MAX = 256 };
+enum { OLD = 1500, ALL = 4500, MORE = 200, FOUND_MAX = ALL + MORE };
 
 static struct arena arena;
 static struct store *store;
@@ -33,7 +33,7 @@ static void setup(void)
     struct error error;
 
     json_setup();
-    arena_create(&arena, 65536, 64 << 20);
+    arena_create(&arena, 65536, 512 << 20);
     ck_assert_int_eq(store_open_memory(&store, &error), STATUS_OK);
     open_ledger();
 }
@@ -106,7 +106,7 @@ static void add(uint64_t i, bool old)
     if (old)
         make_old(&txn->entries[0]);
     ck_assert_int_eq(ledger_submit(ledger, txn), STATUS_OK);
-    if (i % 4 == 0)
+    if (i % 40 == 0)
         sequencer_run_pending(ledger);
 }
 
@@ -151,12 +151,15 @@ static enum status look(const struct terms_filter *wanted, struct found *found, 
 {
     struct terms_filter filter = *wanted;
     struct ledger_query query = {.before = UINT64_MAX, .oldest_first = true, .limit = FOUND_MAX};
-    uint64_t next;
-    enum status status;
+    uint64_t next = 1;
+    enum status status = STATUS_OK;
 
     found->count = 0;
     ck_assert(terms_query(&arena, store, &filter, &query));
-    status = ledger_query(store, ledger_durable(ledger), &query, collect, found, &next, error);
+    while (status == STATUS_OK && next != 0) {
+        status = ledger_query(store, ledger_durable(ledger), &query, collect, found, &next, error);
+        query.from = next;
+    }
     terms_filter_destroy(&filter);
     return status;
 }
@@ -300,7 +303,7 @@ START_TEST(a_rebuilt_index_is_whole)
     read_index(&second);
     ck_assert_uint_eq(first.count, second.count);
     ck_assert(slice_equal(buf_slice(&first.text), buf_slice(&second.text)));
-    fill(ALL + 20, false); /* and it goes on */
+    fill(ALL + MORE, false); /* and it goes on */
     expect_all();
 }
 END_TEST

@@ -121,7 +121,9 @@ static void check_agent(unsigned agent, struct slice name)
 
     while (next != 0) {
         query.before = next;
-        ck_assert_msg(ledger_query(ledger, &query, check_hit, &expected, &next, &error) == STATUS_OK, "%s", error.message);
+        ck_assert_msg(ledger_query(ledger_store(ledger), ledger_durable(ledger), &query, check_hit, &expected, &next, &error) ==
+                          STATUS_OK,
+                      "%s", error.message);
     }
     while (expected.next > 1)
         ck_assert_uint_ne(agents[--expected.next], agent);
