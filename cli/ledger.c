@@ -139,10 +139,10 @@ int command_ledger(struct command *command)
         if (strcmp(verb, verbs[i].name) == 0)
             return verbs[i].run(command);
     }
-    fprintf(
-        stderr,
-        "edict: ledger: \"%s\" is no command here; there are tail, show, checkpoint, prove, export, verify, rebuild, reindex, replay, "
-        "erase, backup, restore, new-origin and rotate-key\n",
-        verb);
+    fprintf(stderr,
+            "edict: ledger: \"%s\" is no command here; there are tail, show, checkpoint, prove, export, verify, rebuild, "
+            "reindex, replay, "
+            "erase, backup, restore, new-origin and rotate-key\n",
+            verb);
     return COMMAND_BAD_INPUT;
 }

@@ -51,14 +51,27 @@ static const char help[] =
     "  --json          the server's document as it is\n"
     "  --help, --version\n";
 
-static const char *const valued_flags[] = {
-    "server", "data",       "policies",     "facts",     "agent",       "tier",   "operation",
-    "rule",   "escalation", "command-prefix", "type", "format", "from", "to", "since",        "until",     "before",      "fields", "limit",
-    "cursor", "state",      "reason",       "uses",      "valid-for-s", "wait",   "budget-increase-usd",
-    "lines",  "junit",      "coverage-min", "rounds",    "out",         "proof",  "token-file",
-    "key",    "entry",      "origin",       "overlap-s", NULL};
-static const char *const plain_flags[] = {"json",  "help",    "version",        "all",      "coverage", "follow",
-                                          "watch", "offline", "fail-if-looser", "with-key", "append", "progress", NULL};
+static const char *const valued_flags[] = {"server",       "data",
+                                           "policies",     "facts",
+                                           "agent",        "tier",
+                                           "operation",    "rule",
+                                           "escalation",   "command-prefix",
+                                           "type",         "format",
+                                           "from",         "to",
+                                           "since",        "until",
+                                           "before",       "fields",
+                                           "limit",        "cursor",
+                                           "state",        "reason",
+                                           "uses",         "valid-for-s",
+                                           "wait",         "budget-increase-usd",
+                                           "lines",        "junit",
+                                           "coverage-min", "rounds",
+                                           "out",          "proof",
+                                           "token-file",   "key",
+                                           "entry",        "origin",
+                                           "overlap-s",    NULL};
+static const char *const plain_flags[] = {"json",    "help",           "version",  "all",    "coverage", "follow", "watch",
+                                          "offline", "fail-if-looser", "with-key", "append", "progress", NULL};
 
 enum { ARENA_CAP = 512 * 1024 * 1024 };
 

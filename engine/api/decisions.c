@@ -28,8 +28,8 @@ static enum status decisions_visit(void *context, uint64_t index, struct slice r
     enum status status;
 
     arena_reset(&page->arena);
-    status = decide_read_record(page->call->api->shared->ledger, index, record, &page->arena, DECIDE_READ_ALL, &decision,
-                                error);
+    status =
+        decide_read_record(page->call->api->shared->ledger, index, record, &page->arena, DECIDE_READ_ALL, &decision, error);
     if (status != STATUS_OK)
         return status;
     if (page->w.comma)

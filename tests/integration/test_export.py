@@ -233,3 +233,19 @@ def test_waiting_for_entries(simple):
     begun = time.monotonic()
     assert get(simple, f"/v1/ledger/entries?from={size + 1}&wait=1").json == {"entries": [], "next": size + 1, "size": size + 1}
     assert time.monotonic() - begun >= 0.9
+
+
+def test_redacted_commands_are_found_by_nothing(new_server, simple_policies):
+    (simple_policies / "redact.lua").write_text('redact { "command" }\n')
+    server = new_server(policies=simple_policies)
+    server.set_agent("agent-1", {"namespace": "one", "owner": "o@example.com", "privileges": [], "budget": {"monthly_limit_usd": "100.00"}})
+    decide(server, 3, command="mysql --password=sesame -e x")
+    for query in ("command_prefix=mysql", "command_prefix=mysql*", "command_prefix=mysql+--password%3Dsesame"):
+        assert get(server, "/v1/decisions?" + query).json["decisions"] == []
+    for path in ("export", "export?format=csv"):
+        assert b"sesame" not in get(server, "/v1/ledger/" + path).body
+    server.stop()
+    assert server.cli("ledger", "reindex").returncode == 0
+    server.start()
+    assert get(server, "/v1/decisions?command_prefix=mysql").json["decisions"] == []
+    assert len(get(server, "/v1/decisions?agent=agent-1").json["decisions"]) == 3
