@@ -287,8 +287,11 @@ enum status replay_run(const struct replay_options *options, struct replay_resul
 
     *out = (struct replay_result){0};
     status = ledger_store_size(options->store, &replay.size, error);
+    if (status == STATUS_OK)
+        status = ledger_store_archived(options->store, &out->archived, NULL, error);
     if (status != STATUS_OK)
         return status;
+    replay.next = replay.done = out->archived;
     run_threads(&replay, threads < REPLAY_THREADS_MAX ? threads : REPLAY_THREADS_MAX);
     pthread_mutex_destroy(&replay.mutex);
     return replay.status;

@@ -28,6 +28,7 @@ struct replay_options {
 
 struct replay_result {
     uint64_t entries;      /* looked at */
+    uint64_t archived;     /* entries that are not in the store, and were not looked at; see store_open_whole */
     uint64_t decisions;    /* decided again */
     uint64_t differences;  /* of them */
     uint64_t unreplayable; /* their bundle is not in the ledger, or no longer loads, or: */

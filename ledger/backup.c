@@ -140,20 +140,6 @@ static enum status make_partial(const char *target, char partial[FILE_PATH_MAX],
                      "cannot make this folder: %m");
 }
 
-/* The folder that holds `path`. */
-static enum status sync_parent(const char *path, struct error *error)
-{
-    char parent[FILE_PATH_MAX];
-    char *slash;
-
-    snprintf(parent, sizeof parent, "%s", path);
-    slash = strrchr(parent, '/');
-    if (!slash)
-        return file_sync_folder(".", error);
-    slash[slash == parent] = '\0';
-    return file_sync_folder(parent, error);
-}
-
 static enum status fill(const struct backup_options *options, const char *partial, struct backup_result *out,
                         struct error *error)
 {
@@ -168,7 +154,7 @@ static enum status fill(const struct backup_options *options, const char *partia
         status = write_files(options, partial, out, error);
     if (status == STATUS_OK && rename(partial, options->target) != 0)
         status = error_set(error, STATUS_IO, options->target, "cannot rename into place: %m");
-    return status == STATUS_OK ? sync_parent(options->target, error) : status;
+    return status == STATUS_OK ? file_sync_parent(options->target, error) : status;
 }
 
 enum status backup_write(const struct backup_options *options, struct backup_result *out, struct error *error)

@@ -64,6 +64,17 @@ static enum status load_head(struct ledger *ledger, struct error *error)
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
+static enum status load_first(struct ledger *ledger, struct error *error)
+{
+    uint64_t first = 0;
+    int64_t time_ms = 0;
+    enum status status = ledger_store_archived(ledger->store, &first, &time_ms, error);
+
+    atomic_store(&ledger->first, first);
+    atomic_store(&ledger->first_time_ms, time_ms);
+    return status;
+}
+
 /* ---- the first entry ---- */
 
 static void created_done(struct ledger_txn *txn)
@@ -108,6 +119,8 @@ enum status ledger_open(struct store *store, const struct ledger_options *option
         return error_set(error, STATUS_NO_MEMORY, "", "out of memory");
     }
     status = load_head(ledger, error);
+    if (status == STATUS_OK)
+        status = load_first(ledger, error);
     if (status == STATUS_OK)
         status = scrub_load(&ledger->scrub, store, error);
     if (status == STATUS_OK)
@@ -198,6 +211,19 @@ uint64_t ledger_durable(const struct ledger *ledger)
     return atomic_load_explicit(&ledger->durable, memory_order_acquire);
 }
 
+uint64_t ledger_first(const struct ledger *ledger, int64_t *time_ms)
+{
+    if (time_ms)
+        *time_ms = atomic_load(&ledger->first_time_ms);
+    return atomic_load(&ledger->first);
+}
+
+static enum status archived(struct error *error, uint64_t index, uint64_t first)
+{
+    return error_set(error, STATUS_GONE, "", "entry %llu is archived, as are all entries from 0 to %llu",
+                     (unsigned long long)index, (unsigned long long)first - 1);
+}
+
 static void index_key(uint64_t index, unsigned char key[8])
 {
     for (int i = 0; i < 8; i++)
@@ -216,11 +242,17 @@ static uint64_t key_index(struct slice key)
 enum status ledger_read(struct ledger *ledger, uint64_t index, struct arena *arena, struct slice *record, struct error *error)
 {
     unsigned char key[8];
+    enum status status;
 
     if (index >= ledger_durable(ledger))
         return error_set(error, STATUS_NOT_FOUND, "", "there is no entry %llu", (unsigned long long)index);
+    if (index < ledger_first(ledger, NULL))
+        return archived(error, index, ledger_first(ledger, NULL));
     index_key(index, key);
-    return store_get(ledger->store, STORE_ENTRIES, slice_from(key, sizeof key), arena, record, error);
+    status = store_get(ledger->store, STORE_ENTRIES, slice_from(key, sizeof key), arena, record, error);
+    if (status == STATUS_NOT_FOUND && index < ledger_first(ledger, NULL)) /* just now */
+        return archived(error, index, ledger_first(ledger, NULL));
+    return status;
 }
 
 enum status ledger_blob_read(struct ledger *ledger, const struct digest *hash, struct arena *arena, struct slice *bytes,
@@ -267,6 +299,20 @@ static bool each_row(void *context, const struct store_visit *row)
     return each->status == STATUS_OK;
 }
 
+/* GONE when entry `at` is archived. */
+static enum status check_archived(struct store *store, uint64_t at, struct error *error)
+{
+    struct error detail = {0};
+    uint64_t first;
+
+    if (ledger_store_archived(store, &first, NULL, &detail) != STATUS_OK || at >= first)
+        return STATUS_OK;
+    return error_set(
+        error, STATUS_GONE, "",
+        "the entries from %llu to %llu are archived, and they are needed here: name their archives with --archive DIR",
+        (unsigned long long)at, (unsigned long long)first - 1);
+}
+
 enum status ledger_each(struct store *store, uint64_t from, uint64_t to, ledger_visit_f visit, void *context,
                         struct error *error)
 {
@@ -278,7 +324,29 @@ enum status ledger_each(struct store *store, uint64_t from, uint64_t to, ledger_
     index_key(to, last);
     status = store->ops->scan(store, STORE_ENTRIES, slice_from(first, 8),
                               to == UINT64_MAX ? (struct slice){0} : slice_from(last, 8), false, each_row, &each, error);
-    return status == STATUS_OK ? each.status : status;
+    if (status != STATUS_OK || each.status == STATUS_OK)
+        return status == STATUS_OK ? check_archived(store, from, error) : status;
+    return check_archived(store, each.expected, error) == STATUS_GONE ? STATUS_GONE : each.status;
+}
+
+enum status ledger_store_archived(struct store *store, uint64_t *count, int64_t *time_ms, struct error *error)
+{
+    struct arena arena;
+    struct slice row;
+    int64_t last_ms = 0;
+    enum status status;
+
+    *count = 0;
+    arena_create(&arena, 256, 4096);
+    status = store_get(store, STORE_META, sequencer_archived_key, &arena, &row, error);
+    if (status == STATUS_NOT_FOUND)
+        status = STATUS_OK;
+    else if (status == STATUS_OK && !sequencer_read_archived(row, count, &last_ms))
+        status = error_set(error, STATUS_CORRUPT, "", "the ledger's row of what is archived is damaged");
+    if (time_ms)
+        *time_ms = last_ms;
+    arena_destroy(&arena);
+    return status;
 }
 
 static bool take_first(void *context, const struct store_visit *row)

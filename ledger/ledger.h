@@ -84,6 +84,12 @@ struct ledger_erasure {
 };
 enum { LEDGER_PRIVATE_PATH_MAX = 1024 };
 
+/* A row that goes: `key`, or with a `to` that is not empty all of [key, to). */
+struct ledger_removal {
+    enum store_family family;
+    struct slice key, to;
+};
+
 /*
  * One all-or-nothing change. Belongs to the ledger from submit until `done`; its memory, and all that it points to, must live
  * that long.
@@ -98,6 +104,10 @@ struct ledger_txn {
     size_t private_count;
     const struct ledger_erasure *erasures;
     size_t erasure_count;
+    const struct ledger_removal *removals; /* of rows of the index; see trim.h */
+    size_t removal_count;
+    uint64_t archived_to;      /* > 0: entries below are in archives now, and go from the store; a multiple of 256 */
+    int64_t archived_time_ms;  /* of the last of them */
     const void *preconditions; /* the fold's own; may be NULL */
     enum ledger_result result;
     uint64_t duplicate_index;
@@ -153,7 +163,10 @@ void ledger_close(struct ledger *ledger); /* stops if need be; NULL accepted */
 uint64_t ledger_sequenced(const struct ledger *ledger);
 /* Entries that are durable. Any thread. */
 uint64_t ledger_durable(const struct ledger *ledger);
-/* The record bytes of a durable entry; STATUS_NOT_FOUND at or past the end. Any thread. */
+/* The first entry that is still in the store; those below are in archives. `time_ms` (may be NULL): of the entry before it. Any
+ * thread. */
+uint64_t ledger_first(const struct ledger *ledger, int64_t *time_ms);
+/* The record bytes of a durable entry; STATUS_NOT_FOUND at or past the end, STATUS_GONE below ledger_first. Any thread. */
 enum status ledger_read(struct ledger *ledger, uint64_t index, struct arena *arena, struct slice *record,
                         struct error *error) EDICT_MUST_USE;
 /* A value from STORE_BLOBS by its hash; NOT_FOUND. Any thread. */
@@ -161,7 +174,7 @@ enum status ledger_blob_read(struct ledger *ledger, const struct digest *hash, s
                              struct error *error) EDICT_MUST_USE;
 enum status ledger_find_id(struct ledger *ledger, const unsigned char id[16], uint64_t *index,
                            struct error *error) EDICT_MUST_USE;
-/* Every entry from `from` on, in order; `record` valid during the call. */
+/* Every entry from `from` on, in order; `record` valid during the call. GONE when some of them are archived. */
 typedef enum status (*ledger_visit_f)(void *context, uint64_t index, struct slice record, struct error *error);
 enum status ledger_each(struct store *store, uint64_t from, uint64_t to, ledger_visit_f visit, void *context,
                         struct error *error) EDICT_MUST_USE;
@@ -173,7 +186,9 @@ enum status ledger_scrub(struct ledger *ledger, struct error *error) EDICT_MUST_
 
 /* The first entry that is there: 0, or later where older ones are in an archive. UINT64_MAX: none. */
 enum status ledger_store_first(struct store *store, uint64_t *first, struct error *error) EDICT_MUST_USE;
-/* How many entries a store holds, by its head row. */
+/* The same as the store itself says it: how many entries were archived, and the time (may be NULL) of the last of them. */
+enum status ledger_store_archived(struct store *store, uint64_t *count, int64_t *time_ms, struct error *error) EDICT_MUST_USE;
+/* How many entries a store has counted, by its head row. */
 enum status ledger_store_size(struct store *store, uint64_t *size, struct error *error) EDICT_MUST_USE;
 
 /* The store it was opened on. */

@@ -129,6 +129,18 @@ static void advance(struct run *run)
         run->high--;
 }
 
+/* An entry that is not there was archived just now, or is missing. */
+static enum status look_again(struct run *run, uint64_t index, bool *matches)
+{
+    uint64_t archived;
+    enum status status = ledger_store_archived(run->store, &archived, NULL, run->error);
+
+    *matches = false;
+    if (status == STATUS_OK && index >= archived)
+        status = error_set(run->error, STATUS_CORRUPT, "", "entry %llu is missing", (unsigned long long)index);
+    return status;
+}
+
 static enum status look(struct run *run, uint64_t index, struct slice *record, bool *matches)
 {
     enum status status;
@@ -138,7 +150,7 @@ static enum status look(struct run *run, uint64_t index, struct slice *record, b
     *matches = true;
     status = read_record(run->store, index, &run->arena, record, run->error);
     if (status == STATUS_NOT_FOUND)
-        status = error_set(run->error, STATUS_CORRUPT, "", "entry %llu is missing", (unsigned long long)index);
+        return look_again(run, index, matches);
     if (status == STATUS_OK && run->filtered)
         status = run->query->filter(run->query->filter_context, index, *record, matches, run->error);
     return status;

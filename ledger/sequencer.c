@@ -5,8 +5,9 @@
 #include <stdio.h>
 
 const struct slice sequencer_head_key = {"head", 4};
+const struct slice sequencer_archived_key = {"archived", 8};
 
-enum { HEAD_SIZE = 8 + DIGEST_SIZE + 8 };
+enum { HEAD_SIZE = 8 + DIGEST_SIZE + 8, ARCHIVED_SIZE = 8 + 8 };
 
 static void put_u64be(char *out, uint64_t value)
 {
@@ -33,6 +34,15 @@ bool sequencer_read_head(struct slice row, uint64_t *size, struct digest *root, 
     return true;
 }
 
+bool sequencer_read_archived(struct slice row, uint64_t *first, int64_t *time_ms)
+{
+    if (row.size != ARCHIVED_SIZE)
+        return false;
+    *first = get_u64be(row.data);
+    *time_ms = (int64_t)get_u64be(row.data + 8);
+    return true;
+}
+
 size_t sequencer_txn_bytes(const struct ledger_txn *txn)
 {
     size_t bytes = sizeof *txn;
@@ -43,6 +53,8 @@ size_t sequencer_txn_bytes(const struct ledger_txn *txn)
         bytes += txn->blobs[i].bytes.size;
     for (size_t i = 0; i < txn->private_count; i++)
         bytes += txn->privates[i].path.size + txn->privates[i].value.size;
+    for (size_t i = 0; i < txn->removal_count; i++)
+        bytes += sizeof *txn->removals + txn->removals[i].key.size + txn->removals[i].to.size;
     return bytes;
 }
 
@@ -97,6 +109,40 @@ static enum ledger_result check(struct ledger *ledger, struct ledger_txn *txn, i
     return fold->check ? fold->check(fold->context, txn, ledger->next_index, time_ms) : LEDGER_OK;
 }
 
+/* ---- what goes ---- */
+
+/* Entries that are in an archive now. From here on they are gone for readers too: a commit that fails ends the process. */
+static void take_archived(struct ledger *ledger, const struct ledger_txn *txn)
+{
+    uint64_t first = atomic_load(&ledger->first);
+    char from[8], to[8], row[ARCHIVED_SIZE];
+
+    if (txn->archived_to <= first)
+        return;
+    put_u64be(from, first);
+    put_u64be(to, txn->archived_to);
+    ledger->batch->ops->remove_range(ledger->batch, STORE_ENTRIES, slice_from(from, 8), slice_from(to, 8));
+    put_u64be(row, txn->archived_to);
+    put_u64be(row + 8, (uint64_t)txn->archived_time_ms);
+    store_put(ledger->batch, STORE_META, sequencer_archived_key, slice_from(row, sizeof row));
+    atomic_store(&ledger->first_time_ms, txn->archived_time_ms);
+    atomic_store(&ledger->first, txn->archived_to);
+}
+
+static void take_removals(struct ledger *ledger, const struct ledger_txn *txn)
+{
+    for (size_t i = 0; i < txn->removal_count; i++) {
+        const struct ledger_removal *removal = &txn->removals[i];
+
+        if (removal->to.size > 0)
+            ledger->batch->ops->remove_range(ledger->batch, removal->family, removal->key, removal->to);
+        else
+            ledger->batch->ops->remove(ledger->batch, removal->family, removal->key);
+    }
+    ledger->changed = ledger->changed || txn->removal_count > 0;
+    take_archived(ledger, txn);
+}
+
 static bool take(struct ledger *ledger, struct ledger_txn *txn)
 {
     const struct ledger_fold *fold = &ledger->options.fold;
@@ -118,6 +164,7 @@ static bool take(struct ledger *ledger, struct ledger_txn *txn)
         store_put(ledger->batch, STORE_BLOBS, slice_from(txn->blobs[i].hash.bytes, DIGEST_SIZE), txn->blobs[i].bytes);
     if (txn->private_count + txn->erasure_count > 0)
         ok = private_write(&ledger->scrub, ledger->batch, txn) && ok;
+    take_removals(ledger, txn);
     ledger->next_index += txn->entry_count;
     atomic_store_explicit(&ledger->sequenced, ledger->next_index, memory_order_release);
     return ok;
@@ -210,14 +257,16 @@ static enum status commit(struct ledger *ledger, struct group *group, struct err
     const struct ledger_fold *fold = &ledger->options.fold;
     struct digest root;
     uint64_t begun;
-    enum status status;
+    enum status status = STATUS_OK;
 
-    if (ledger->next_index == group->first_index)
+    if (ledger->next_index == group->first_index && !ledger->changed)
         return STATUS_OK;
+    ledger->changed = false;
     if (fold->flush)
         fold->flush(fold->context, ledger->batch);
-    status = recent_write(&ledger->recent, ledger->store, &ledger->postings, group->first_index, ledger->next_index,
-                          ledger->batch, error);
+    if (ledger->next_index > group->first_index)
+        status = recent_write(&ledger->recent, ledger->store, &ledger->postings, group->first_index, ledger->next_index,
+                              ledger->batch, error);
     put_head(ledger, &root);
     scrub_write(&ledger->scrub, ledger->batch);
     if (status == STATUS_OK && !group->ok)

@@ -34,12 +34,14 @@ struct ledger {
     struct scrub scrub;
     int64_t last_time_ms;
     uint64_t next_index;
+    bool changed; /* the group has rows to write besides entries */
 
     pthread_mutex_t root_mutex; /* guards root and root_size */
     struct digest root;
     uint64_t root_size;
 
-    _Atomic uint64_t sequenced, durable;
+    _Atomic uint64_t sequenced, durable, first;
+    _Atomic int64_t first_time_ms; /* of the entry before `first` */
     _Atomic uint64_t queue_bytes, queue_entries;
     _Atomic bool stopping, failed;
     _Atomic uint64_t groups, entries, bytes, last_group, sync_ns, group_buckets[12];
@@ -50,6 +52,9 @@ void sequencer_run_pending(struct ledger *ledger);
 void *sequencer_thread(void *ledger);
 /* The head row: size, root, last time. */
 extern const struct slice sequencer_head_key;
+/* The row of what is archived: first entry that is here, time of the one before. */
+extern const struct slice sequencer_archived_key;
+bool sequencer_read_archived(struct slice row, uint64_t *first, int64_t *time_ms);
 bool sequencer_read_head(struct slice row, uint64_t *size, struct digest *root, int64_t *time_ms);
 /* What a transaction counts for in the queue. */
 size_t sequencer_txn_bytes(const struct ledger_txn *txn);

@@ -162,6 +162,59 @@ static enum status refuse_entry(void *context, uint64_t index, struct slice reco
                      (unsigned long long)index, (unsigned long long)verify->all);
 }
 
+/* Entries that are archived: the hashes of their tiles stand for them, and each tile of every level is checked. */
+static enum status take_archived(struct verify *verify, verify_progress_f progress, void *context)
+{
+    uint64_t first;
+    struct arena arena;
+    enum status status = ledger_store_archived(verify->store, &first, NULL, verify->error);
+
+    if (status == STATUS_OK && (first > verify->all || first % MERKLE_TILE_HASHES != 0))
+        status = error_set(verify->error, STATUS_CORRUPT, "", "the ledger's row of what is archived is damaged");
+    arena_create(&arena, 16384, 1 << 20);
+    for (uint64_t number = 0; status == STATUS_OK && number < first / MERKLE_TILE_HASHES; number++) {
+        struct slice tile;
+        struct digest leaves[MERKLE_TILE_HASHES];
+        char key[MERKLE_TILE_KEY_SIZE];
+
+        arena_reset(&arena);
+        merkle_tile_key(0, number, key);
+        if (store_get(verify->store, STORE_TILES, slice_from(key, sizeof key), &arena, &tile, verify->error) != STATUS_OK ||
+            tile.size != sizeof leaves) {
+            status = error_set(verify->error, STATUS_CORRUPT, "", "tile 0/%llu is missing", (unsigned long long)number);
+            break;
+        }
+        memcpy(leaves, tile.data, sizeof leaves);
+        for (unsigned i = 0; i < MERKLE_TILE_HASHES && verify->status == STATUS_OK; i++)
+            merkle_append_leaf(verify->merkle, &leaves[i], check_tile, verify);
+        status = verify->status;
+        verify->out->archived = verify->out->entries += MERKLE_TILE_HASHES;
+        if (progress)
+            progress(context, verify->out->entries, verify->all);
+    }
+    arena_destroy(&arena);
+    return status;
+}
+
+static enum status refuse_archived(void *context, uint64_t index, struct slice record, struct error *error)
+{
+    (void)context;
+    (void)record;
+    return error_set(error, STATUS_CORRUPT, "", "entry %llu is there, although it is archived", (unsigned long long)index);
+}
+
+/* No entry lies below the first one. */
+static enum status check_nothing_below(struct verify *verify)
+{
+    uint64_t first = verify->out->archived;
+    struct error detail = {0};
+
+    if (first == 0 || ledger_each(verify->store, 0, first, refuse_archived, NULL, &detail) == STATUS_GONE)
+        return STATUS_OK;
+    return error_set(verify->error, STATUS_CORRUPT, "", "there are entries below %llu, which are archived",
+                     (unsigned long long)first);
+}
+
 static enum status verify_entries(struct verify *verify, verify_progress_f progress, void *context)
 {
     struct slice row;
@@ -171,6 +224,9 @@ static enum status verify_entries(struct verify *verify, verify_progress_f progr
 
     if (status != STATUS_OK || !sequencer_read_head(row, &verify->all, &root, &time_ms))
         return error_set(verify->error, STATUS_CORRUPT, "", "the ledger has no readable head row");
+    status = take_archived(verify, progress, context);
+    if (status == STATUS_OK)
+        status = check_nothing_below(verify);
     while (status == STATUS_OK && verify->out->entries < verify->all) {
         status = run_wave(verify, verify->out->entries);
         if (progress)
@@ -184,7 +240,7 @@ static enum status verify_entries(struct verify *verify, verify_progress_f progr
     if (!digest_equal(&verify->out->root, &root))
         return error_set(verify->error, STATUS_CORRUPT, "",
                          "the entries do not have the recorded root hash: one of them was changed");
-    status = audit_finish(&verify->audit, verify->store, 0, verify->error);
+    status = audit_finish(&verify->audit, verify->store, verify->out->archived, verify->error);
     verify->out->redacted = verify->audit.present;
     verify->out->erased = verify->audit.missing.count;
     return status;

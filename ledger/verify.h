@@ -1,7 +1,8 @@
 /*
  * Checking a whole ledger without trusting it: every entry is there once, its header is valid, times never decrease, the tree
  * over all of them has the recorded root, the stored tiles are those of the entries, and redacted values are what records
- * commit to, or were erased by an entry. Several threads read; the store must not be written meanwhile.
+ * commit to, or were erased by an entry. Several threads read; the store must not be written meanwhile. Of archived entries the
+ * hashes are there, and are checked as the tree over them; with their archives put back (store_open_whole) so are the entries.
  */
 #ifndef EDICT_LEDGER_VERIFY_H
 #define EDICT_LEDGER_VERIFY_H
@@ -10,7 +11,8 @@
 #include "proto/digest.h"
 
 struct verify_result {
-    uint64_t entries, bytes;
+    uint64_t entries, bytes;   /* entries: all that the tree has */
+    uint64_t archived;         /* of them, known by their hashes only */
     uint64_t redacted, erased; /* values beside the records; values that were there once */
     struct digest root;
 };

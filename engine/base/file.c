@@ -60,14 +60,24 @@ static bool write_all(int fd, struct slice bytes)
     return true;
 }
 
-enum status file_write(const char *path, struct slice bytes, struct error *error)
+static enum status create(const char *path, struct slice bytes, bool sync, struct error *error)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    bool ok = fd >= 0 && write_all(fd, bytes) && fsync(fd) == 0;
+    bool ok = fd >= 0 && write_all(fd, bytes) && (!sync || fsync(fd) == 0);
 
     if (fd >= 0 && close(fd) != 0)
         ok = false;
     return ok ? STATUS_OK : error_set(error, STATUS_IO, path, "cannot write: %m");
+}
+
+enum status file_write(const char *path, struct slice bytes, struct error *error)
+{
+    return create(path, bytes, true, error);
+}
+
+enum status file_put(const char *path, struct slice bytes, struct error *error)
+{
+    return create(path, bytes, false, error);
 }
 
 enum status file_sync_folder(const char *folder, struct error *error)
@@ -78,6 +88,19 @@ enum status file_sync_folder(const char *folder, struct error *error)
     if (fd >= 0)
         close(fd);
     return ok ? STATUS_OK : error_set(error, STATUS_IO, folder, "cannot sync: %m");
+}
+
+enum status file_sync_parent(const char *path, struct error *error)
+{
+    char parent[FILE_PATH_MAX];
+    char *slash;
+
+    snprintf(parent, sizeof parent, "%s", path);
+    slash = strrchr(parent, '/');
+    if (!slash)
+        return file_sync_folder(".", error);
+    slash[slash == parent] = '\0';
+    return file_sync_folder(parent, error);
 }
 
 enum status file_rename(const char *folder, const char *from, const char *to, struct error *error)

@@ -19,6 +19,8 @@ enum status file_read(const char *path, struct arena *arena, size_t max, struct 
                       struct error *error) EDICT_MUST_USE;
 /* Creates or overwrites (0600), and syncs the file; the folder is file_sync_folder's. */
 enum status file_write(const char *path, struct slice bytes, struct error *error) EDICT_MUST_USE;
+/* The same without syncing: for many files that file_sync_tree makes durable together. */
+enum status file_put(const char *path, struct slice bytes, struct error *error) EDICT_MUST_USE;
 /* FOLDER/NAME anew, or as it was: on the disk on return. */
 enum status file_replace(const char *folder, const char *name, struct slice bytes, struct error *error) EDICT_MUST_USE;
 /* Renames within a folder, and syncs it. */
@@ -27,6 +29,8 @@ enum status file_rename(const char *folder, const char *from, const char *to, st
  * there. */
 enum status file_wipe(const char *folder, const char *name, struct error *error) EDICT_MUST_USE;
 bool file_exists(const char *path);
+/* Syncs the folder that holds `path`. */
+enum status file_sync_parent(const char *path, struct error *error) EDICT_MUST_USE;
 enum status file_sync_folder(const char *folder, struct error *error) EDICT_MUST_USE;
 /* Makes FOLDER/NAME's missing parent folders below FOLDER (0700). */
 enum status file_make_parents(const char *folder, const char *name, struct error *error) EDICT_MUST_USE;

@@ -131,6 +131,15 @@ typedef void (*state_progress_f)(void *context, uint64_t done, uint64_t all); /*
 enum status state_rebuild_compare(struct store *store, struct slice tenant, state_progress_f progress, void *context,
                                   struct state_rebuild *out, struct error *error) EDICT_MUST_USE;
 
+/* ---- archiving ---- */
+struct state_need {
+    uint64_t index; /* the oldest entry that something live refers to; UINT64_MAX: none */
+    char why[160];
+};
+/* Unexpired idempotency keys (they answer with their entry), open reservations (their outcome is reported on the decision),
+ * pending escalations and usable grants. From durable rows; what becomes live later refers to later entries. Any thread. */
+enum status state_oldest_needed(struct store *store, struct state_need *out, struct error *error) EDICT_MUST_USE;
+
 /* Totals for /metrics: agents, pending escalations, decisions by tier since the store began. */
 struct state_totals {
     uint64_t agents, escalations_pending, decisions_by_tier[4];
