@@ -370,6 +370,7 @@ int main(void)
     SRunner *runner = srunner_create(suite);
     int failed;
 
+    tcase_set_timeout(tests, 240);
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, entries_are_found_by_their_terms);
     tcase_add_test(tests, an_older_index_is_no_difference);
