@@ -1,7 +1,8 @@
 /*
- * JSON at the border. Bytes are validated by our own scanner (RFC 8259, strictly, with bounds) before cJSON builds a tree in a
- * request's arena; trees are built and written here too, in RFC 8785 canonical form. Any thread; each call works in the arena
- * it is given. Trees are cJSON's, allocated in an arena: never call cJSON_Delete or a cJSON function that allocates on them.
+ * JSON at the border. Bytes are validated by our own scanner (RFC 8259, strictly, with bounds), which builds the tree in a
+ * request's arena in the same pass; trees are built and written here too, in RFC 8785 canonical form. Any thread; each call
+ * works in the arena it is given. Trees are cJSON's, allocated in an arena: never call cJSON_Delete or a cJSON function that
+ * allocates on them.
  */
 #ifndef EDICT_PROTO_JSON_H
 #define EDICT_PROTO_JSON_H
@@ -28,7 +29,7 @@ struct json_limits {
 };
 extern const struct json_limits json_limits_default;
 
-/* Call once per process, before any other thread runs: installs cJSON's allocation hooks (a thread-local arena). */
+/* Call once per process, before any other thread runs: from then on cJSON itself can allocate nothing. */
 void json_setup(void);
 
 /*
@@ -38,7 +39,7 @@ void json_setup(void);
  * the message names the fault.
  */
 enum status json_scan(struct slice text, const struct json_limits *limits, struct error *error) EDICT_MUST_USE;
-/* json_scan, then a tree in `arena`. */
+/* The same, and makes a tree in `arena`, in one pass. */
 enum status json_parse(struct arena *arena, struct slice text, const struct json_limits *limits, cJSON **out,
                        struct error *error) EDICT_MUST_USE;
 /* The source bytes of the value at top-level member `name` of a validated object, or an empty slice. For money: numbers as

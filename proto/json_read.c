@@ -1,41 +1,25 @@
-/* From validated bytes to cJSON's trees, and reading them. */
+/* Reading trees, and the source text of members. */
 #include "proto/json.h"
 
 #include <math.h>
 
-/* cJSON's hooks are process-wide: this pair takes its memory from the arena of the call that is under way on this thread. */
-static _Thread_local struct arena *json_arena;
-
-static void *json_allocate(size_t size)
+/* No function of cJSON that allocates is called; if one were, it would get nothing. */
+static void *allocate_nothing(size_t size)
 {
-    return json_arena ? arena_alloc(json_arena, size) : NULL;
+    (void)size;
+    return NULL;
 }
 
-static void json_release(void *memory)
+static void release_nothing(void *memory)
 {
     (void)memory; /* freed with its arena */
 }
 
 void json_setup(void)
 {
-    cJSON_Hooks hooks = {.malloc_fn = json_allocate, .free_fn = json_release};
+    cJSON_Hooks hooks = {.malloc_fn = allocate_nothing, .free_fn = release_nothing};
 
     cJSON_InitHooks(&hooks);
-}
-
-enum status json_parse(struct arena *arena, struct slice text, const struct json_limits *limits, cJSON **out,
-                       struct error *error)
-{
-    enum status status = json_scan(text, limits, error);
-
-    if (status != STATUS_OK)
-        return status;
-    json_arena = arena;
-    *out = cJSON_ParseWithLengthOpts(text.data, text.size, NULL, 0);
-    json_arena = NULL;
-    if (!*out)
-        return error_set(error, STATUS_NO_MEMORY, "", "the JSON value needs more memory than one call may use");
-    return STATUS_OK;
 }
 
 /* ---- the source text of a member ---- */

@@ -119,6 +119,89 @@ START_TEST(json_finds_duplicates_among_many)
 }
 END_TEST
 
+/* The nodes are those of cJSON's own parser, in every member that cJSON documents. */
+static void check_same_tree(const cJSON *ours, const cJSON *theirs, bool named)
+{
+    const cJSON *a = ours->child, *b = theirs->child;
+
+    ck_assert_int_eq(ours->type, theirs->type);
+    ck_assert_int_eq(ours->valueint, theirs->valueint);
+    ck_assert_mem_eq(&ours->valuedouble, &theirs->valuedouble, sizeof ours->valuedouble);
+    ck_assert_int_eq(!ours->string, !named);
+    if (named)
+        ck_assert_str_eq(ours->string, theirs->string);
+    ck_assert_int_eq(!ours->valuestring, !theirs->valuestring);
+    if (ours->valuestring)
+        ck_assert_str_eq(ours->valuestring, theirs->valuestring);
+    for (; a && b; a = a->next, b = b->next) {
+        check_same_tree(a, b, cJSON_IsObject(ours));
+        ck_assert(a->next ? a->next->prev == a : ours->child->prev == a);
+    }
+    ck_assert(!a && !b);
+}
+
+START_TEST(json_makes_the_trees_of_cjson)
+{
+    static const char *const texts[] = {
+        "null",
+        " [ true , false ] ",
+        "0",
+        "-0",
+        "-17",
+        "2147483647",
+        "2147483648",
+        "-2147483649",
+        "999999999999999",
+        "-9007199254740991",
+        "1.5e-3",
+        "123456789012345.5",
+        "\"\"",
+        "\"sixteen letters.\"",
+        "\"seventeen letters\"",
+        "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"",
+        "\"\\u00e9\\u20ac\\ud83d\\ude00 \xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80 and on\"",
+        "\"1234567\\n\"",
+        "\"12345678\\n90123456\\n\"",
+        "{}",
+        "[]",
+        "{\"a\":{\"b\":[1,[2,[3]],{}]},\"c\":[],\"\\u0064\":\"e\",\"\":0}",
+    };
+    struct error error;
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        cJSON *ours = NULL, *theirs;
+
+        cJSON_InitHooks(NULL);
+        theirs = cJSON_Parse(texts[i]);
+        ck_assert_ptr_nonnull(theirs);
+        ck_assert_msg(json_parse(&arena, slice_from_str(texts[i]), &json_limits_default, &ours, &error) == STATUS_OK, "%s: %s",
+                      texts[i], error.message);
+        check_same_tree(ours, theirs, false);
+        cJSON_Delete(theirs);
+    }
+    json_setup();
+}
+END_TEST
+
+START_TEST(json_parse_stops_where_memory_does)
+{
+    static const char text[] = "{\"a\":[1,\"two\",{\"th\\u0072ee\":\"f\\u006fur\"}],\"b\":null}";
+    size_t cap = 1;
+    struct error error;
+    cJSON *tree = NULL;
+
+    for (enum status status = STATUS_NO_MEMORY; status != STATUS_OK; cap += 16) {
+        struct arena small;
+
+        arena_create(&small, 64, cap);
+        status = json_parse(&small, slice_from_str(text), &json_limits_default, &tree, &error);
+        ck_assert(status == STATUS_OK || (status == STATUS_NO_MEMORY && !tree));
+        arena_destroy(&small);
+    }
+    ck_assert_uint_gt(cap, 7 * sizeof(cJSON));
+}
+END_TEST
+
 static void check_number(double value, const char *expected)
 {
     struct buf out;
@@ -430,6 +513,8 @@ int main(void)
     tcase_add_test(tests, json_accepts_what_rfc_8259_says);
     tcase_add_test(tests, json_refuses_everything_else);
     tcase_add_test(tests, json_finds_duplicates_among_many);
+    tcase_add_test(tests, json_makes_the_trees_of_cjson);
+    tcase_add_test(tests, json_parse_stops_where_memory_does);
     tcase_add_test(tests, numbers_are_ecmascripts);
     tcase_add_test(tests, numbers_read_back_the_same);
     tcase_add_test(tests, canonical_form_sorts_by_utf16);
