@@ -192,6 +192,28 @@ void connection_mark(struct connection *connection)
     connection->worker->dirty = connection;
 }
 
+static bool may_read(const struct connection *connection)
+{
+    const struct http_options *options = &connection->worker->options;
+
+    return connection->reading != READ_NOTHING && connection->call_count < options->pipelined_max &&
+           unsent(connection) < options->output_bytes_max;
+}
+
+static void resume_reading(struct connection *connection)
+{
+    connection->paused = false;
+    bufferevent_enable(connection->bev, EV_READ);
+    bufferevent_trigger(connection->bev, EV_READ, BEV_TRIG_IGNORE_WATERMARKS | BEV_OPT_DEFER_CALLBACKS);
+}
+
+/* When what reading waited for has left, whether straight to the socket or by the loop. */
+static void resume_after_output(struct connection *connection)
+{
+    if (connection->paused && !connection->dead && !connection->closing && may_read(connection))
+        resume_reading(connection);
+}
+
 /* Straight to the socket where nothing waits before it: no turn of the loop, no change of what it watches. */
 void connection_flush(struct connection *connection)
 {
@@ -215,6 +237,7 @@ void connection_flush(struct connection *connection)
         connection->write_deadline_ms = worker_now_ms(connection->worker) + connection->worker->options.write_ms;
         arm(connection);
     }
+    resume_after_output(connection);
     if (!connection->closing || connection->first || connection->lingering)
         return;
     if (connection->read_ended && unsent(connection) == 0)
@@ -239,19 +262,12 @@ static void on_written(struct bufferevent *bev, void *context)
     enter(connection);
     if (connection->first && connection->first->state == CALL_STREAMING && connection->first->public.on_writable)
         connection->first->public.on_writable(&connection->first->public);
+    resume_after_output(connection);
     leave(connection);
     worker_flush(worker);
 }
 
 /* ---- in ---- */
-
-static bool may_read(const struct connection *connection)
-{
-    const struct http_options *options = &connection->worker->options;
-
-    return connection->reading != READ_NOTHING && connection->call_count < options->pipelined_max &&
-           unsent(connection) < options->output_bytes_max;
-}
 
 /* As many requests as are there and may be taken. */
 static void read_all(struct connection *connection)
@@ -413,9 +429,7 @@ void connection_advance(struct connection *connection)
     if (connection->closing || connection->reading == READ_NOTHING)
         return;
     if (connection->paused) {
-        connection->paused = false;
-        bufferevent_enable(connection->bev, EV_READ);
-        bufferevent_trigger(connection->bev, EV_READ, BEV_TRIG_IGNORE_WATERMARKS | BEV_OPT_DEFER_CALLBACKS);
+        resume_reading(connection);
     } else if (connection->reading == READ_BODY && connection->expects_continue) {
         bufferevent_trigger(connection->bev, EV_READ, BEV_TRIG_IGNORE_WATERMARKS | BEV_OPT_DEFER_CALLBACKS);
     } else if (!connection->first && connection->deadline_ms == 0) {

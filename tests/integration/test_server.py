@@ -211,3 +211,13 @@ def test_man_pages_agree_with_help():
             assert flag in text, (program, flag)
         for line in help_.splitlines():
             assert line in text, (program, line)
+
+
+def test_a_connection_goes_on_after_a_reply_larger_than_its_output_buffer(simple):
+    for i in range(40):
+        simple.evaluate({"agent_identity": "agent-1", "operation": "read", "context": {"i": i, "pad": "x" * 12000}})
+    connection = simple.connect()
+    connection.timeout = 10
+    for _ in range(3):
+        answer = simple.call("GET", "/v1/ledger/entries?limit=500", admin=True, connection=connection)
+        assert answer.status == 200 and len(answer.body) > 400_000
