@@ -181,3 +181,16 @@ def test_a_second_server_on_the_same_data_is_refused(simple, new_server):
     assert run.returncode == 1
     assert "another process has this ledger open" in run.stderr
     assert simple.evaluate({"agent_identity": "agent-1", "operation": "read"}).status == 200
+
+
+def test_a_page_of_large_decisions_ends_early_and_goes_on(simple):
+    for i in range(60):
+        simple.evaluate({"agent_identity": "agent-1", "operation": "read", "context": {"i": i, "text": "x" * 40000}})
+    found, cursor = [], ""
+    while True:
+        page = simple.call("GET", f"/v1/decisions?agent=agent-1&limit=500{cursor}", admin=True).json
+        found += [decision["request"]["context"]["i"] for decision in page["decisions"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert found == list(range(59, -1, -1))
