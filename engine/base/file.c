@@ -165,6 +165,33 @@ enum status file_make_parents(const char *folder, const char *name, struct error
 
 /* ---- folders ---- */
 
+static enum status sync_parent(const char *folder, struct error *error)
+{
+    struct slice path = slice_from_str(folder);
+    char parent[FILE_PATH_MAX];
+
+    while (path.size > 1 && path.data[path.size - 1] == '/')
+        path.size--;
+    while (path.size > 0 && path.data[path.size - 1] != '/')
+        path.size--;
+    if (path.size >= sizeof parent)
+        return error_set(error, STATUS_INVALID, folder, "the path is too long");
+    snprintf(parent, sizeof parent, "%.*s", path.size > 0 ? (int)path.size : 1, path.size > 0 ? path.data : ".");
+    if (access(parent, R_OK) != 0 && errno == EACCES)
+        return STATUS_OK;
+    return file_sync_folder(parent, error);
+}
+
+/* The parent is synced even where the folder is there already: an earlier process may have died before it could. */
+enum status file_make_folder(const char *folder, struct error *error)
+{
+    struct stat info;
+
+    if (mkdir(folder, 0700) != 0 && (errno != EEXIST || stat(folder, &info) != 0 || !S_ISDIR(info.st_mode)))
+        return error_set(error, STATUS_IO, folder, "cannot make the folder: %m");
+    return sync_parent(folder, error);
+}
+
 static bool is_dot(const char *name)
 {
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;

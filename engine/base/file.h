@@ -32,6 +32,8 @@ bool file_exists(const char *path);
 /* Syncs the folder that holds `path`. */
 enum status file_sync_parent(const char *path, struct error *error) EDICT_MUST_USE;
 enum status file_sync_folder(const char *folder, struct error *error) EDICT_MUST_USE;
+/* Makes a folder (0700) where it is missing, and its own name in its parent durable, where the parent may be read. */
+enum status file_make_folder(const char *folder, struct error *error) EDICT_MUST_USE;
 /* Makes FOLDER/NAME's missing parent folders below FOLDER (0700). */
 enum status file_make_parents(const char *folder, const char *name, struct error *error) EDICT_MUST_USE;
 

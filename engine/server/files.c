@@ -1,5 +1,6 @@
 #include "server/files.h"
 
+#include "base/file.h"
 #include "proto/digest.h"
 #include "proto/json.h"
 
@@ -9,44 +10,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum status files_make_folder(const char *folder, struct error *error)
-{
-    struct stat info;
-
-    if (mkdir(folder, 0700) == 0)
-        return STATUS_OK;
-    if (errno == EEXIST && stat(folder, &info) == 0 && S_ISDIR(info.st_mode))
-        return STATUS_OK;
-    return error_set(error, STATUS_IO, folder, "cannot make the data directory: %m");
-}
-
-static enum status write_all(int fd, struct slice bytes, const char *path, struct error *error)
-{
-    while (bytes.size > 0) {
-        ssize_t written = write(fd, bytes.data, bytes.size);
-
-        if (written <= 0)
-            return error_set(error, STATUS_IO, path, "cannot write: %m");
-        bytes = slice_sub(bytes, (size_t)written, SIZE_MAX);
-    }
-    if (fsync(fd) != 0)
-        return error_set(error, STATUS_IO, path, "cannot sync: %m");
-    return STATUS_OK;
-}
-
-static enum status write_file(const char *path, int flags, struct slice bytes, struct error *error)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0600);
-    enum status status;
-
-    if (fd < 0)
-        return error_set(error, STATUS_IO, path, "cannot create: %m");
-    status = write_all(fd, bytes, path, error);
-    if (close(fd) != 0 && status == STATUS_OK)
-        status = error_set(error, STATUS_IO, path, "cannot close: %m");
-    return status;
-}
 
 static bool token_is_valid(const char *token, ssize_t size)
 {
@@ -76,7 +39,7 @@ static enum status read_token(int fd, const char *path, char token[FILES_TOKEN_S
     return STATUS_OK;
 }
 
-static enum status make_token(const char *path, char token[FILES_TOKEN_SIZE], struct error *error)
+static enum status make_token(const char *folder, char token[FILES_TOKEN_SIZE], struct error *error)
 {
     struct digest random;
     char text[FILES_TOKEN_SIZE + 1];
@@ -87,7 +50,7 @@ static enum status make_token(const char *path, char token[FILES_TOKEN_SIZE], st
     digest_format(&random, token);
     memcpy(text, token, FILES_TOKEN_SIZE);
     text[FILES_TOKEN_SIZE] = '\n';
-    return write_file(path, O_EXCL, slice_from(text, sizeof text), error);
+    return file_replace(folder, "admin.token", slice_from(text, sizeof text), error);
 }
 
 enum status files_admin_token(const char *folder, char token[FILES_TOKEN_SIZE], bool *created, struct error *error)
@@ -100,7 +63,7 @@ enum status files_admin_token(const char *folder, char token[FILES_TOKEN_SIZE], 
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     *created = fd < 0 && errno == ENOENT;
     if (*created)
-        return make_token(path, token, error);
+        return make_token(folder, token, error);
     if (fd < 0)
         return error_set(error, STATUS_IO, path, "cannot open: %m");
     status = read_token(fd, path, token, error);
@@ -119,7 +82,6 @@ static void write_url(struct json_writer *w, const char *name, const char *addre
 
 enum status files_write_endpoints(const char *folder, const struct files_endpoints *endpoints, struct error *error)
 {
-    char path[FILES_PATH_MAX], fresh[FILES_PATH_MAX + 8];
     struct buf text;
     struct json_writer w = {.out = &text};
     enum status status;
@@ -135,13 +97,9 @@ enum status files_write_endpoints(const char *folder, const struct files_endpoin
     json_string(&w, slice_from_str(endpoints->unix_path));
     json_end_object(&w);
     buf_add_char(&text, '\n');
-    snprintf(path, sizeof path, "%s/edictd.json", folder);
-    snprintf(fresh, sizeof fresh, "%s.new", path);
     status = text.failed ? error_set(error, STATUS_NO_MEMORY, "", "out of memory")
-                         : write_file(fresh, O_TRUNC, buf_slice(&text), error);
+                         : file_replace(folder, "edictd.json", buf_slice(&text), error);
     buf_destroy(&text);
-    if (status == STATUS_OK && rename(fresh, path) != 0)
-        status = error_set(error, STATUS_IO, path, "cannot rename into place: %m");
     return status;
 }
 

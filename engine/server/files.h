@@ -9,8 +9,6 @@
 
 enum { FILES_TOKEN_SIZE = 64, FILES_PATH_MAX = 1024 };
 
-/* Makes the folder (0700) where it is missing. */
-enum status files_make_folder(const char *folder, struct error *error) EDICT_MUST_USE;
 /* Reads FOLDER/admin.token, or makes it (0600) on the first start. Refuses a file that others can read. */
 enum status files_admin_token(const char *folder, char token[FILES_TOKEN_SIZE], bool *created,
                               struct error *error) EDICT_MUST_USE;

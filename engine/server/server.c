@@ -1,6 +1,7 @@
 #include "server/server.h"
 
 #include "api/retries.h"
+#include "base/file.h"
 #include "base/folder_watch.h"
 #include "confine/judge.h"
 #include "engine/upkeep.h"
@@ -168,6 +169,8 @@ static enum status open_ledger(struct server *server, struct error *error)
 
     snprintf(folder, sizeof folder, "%s/ledger", server->config.data);
     status = store_open_rocksdb(folder, false, &server->store, error);
+    if (status == STATUS_OK) /* RocksDB syncs what is in its folder, not the folder's own name */
+        status = file_sync_folder(server->config.data, error);
     if (status == STATUS_OK)
         status = state_open(server->store, RECORD_TENANT_DEFAULT, &server->state, error);
     if (status != STATUS_OK)
@@ -326,7 +329,7 @@ static enum status start_steps(struct server *server, struct error *error)
     if (status == STATUS_OK)
         status = allocate_workers(server, error);
     if (status == STATUS_OK)
-        status = files_make_folder(server->config.data, error);
+        status = file_make_folder(server->config.data, error);
     if (status == STATUS_OK)
         status = open_ledger(server, error);
     if (status == STATUS_OK)
