@@ -1,0 +1,183 @@
+"""The power fails: whatever the disk makes of what was not synced, everything that was answered is there."""
+
+import random
+import subprocess
+import sys
+import threading
+
+import disk
+import points
+import pytest
+import scenario
+from edictd import SHIM, Edictd
+from verify import verify
+
+SHARDS = 8
+STEPS, QUICK_SHARE = 40, 16
+pytestmark = pytest.mark.timeout(1200)
+
+
+# ---- the shim and the model ----
+
+OPERATIONS = """
+import os, sys
+root = sys.argv[1]
+def put(name, data, sync):
+    fd = os.open(f"{root}/{name}", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.write(fd, data)
+    if sync:
+        os.fsync(fd)
+    os.close(fd)
+def sync_folder(name):
+    fd = os.open(f"{root}/{name}", os.O_RDONLY | os.O_DIRECTORY)
+    os.fsync(fd)
+    os.close(fd)
+put("synced", b"a" * 1000, True)
+put("removed", b"r" * 10, True)
+put("renamed.new", b"new", False)
+sync_folder("")
+put("synced", b"b" * 1000, False)
+fd = os.open(f"{root}/synced", os.O_RDWR)
+os.pwrite(fd, b"X" * 10, 100)
+os.close(fd)
+put("nameless", b"n" * 10, True)
+os.rename(f"{root}/renamed.new", f"{root}/renamed")
+os.unlink(f"{root}/removed")
+os.mkdir(f"{root}/folder")
+put("folder/inside", b"i", True)
+fd = os.open(f"{root}/shorter", os.O_RDWR | os.O_CREAT, 0o600)
+os.writev(fd, [b"s" * 600, b"t" * 600])
+os.ftruncate(fd, 700)
+os.close(fd)
+"""
+
+
+@pytest.fixture
+def model(tmp_path):
+    work = tmp_path / "work"
+    work.mkdir()
+    environment = {"LD_PRELOAD": str(SHIM), "CRASH_ROOT": str(work), "CRASH_LOG": str(tmp_path / "oplog")}
+    subprocess.run([sys.executable, "-c", OPERATIONS, str(work)], env=environment, check=True, timeout=60)
+    out = disk.Disk()
+    for operation in disk.read_log(tmp_path / "oplog"):
+        out.apply(operation)
+    return out
+
+
+def test_what_was_not_synced_is_lost(model):
+    image = model.image(disk.LOST)
+    assert image == {"synced": b"a" * 1000, "removed": b"r" * 10, "renamed.new": b""}
+
+
+def test_names_may_come_through_without_bytes(model):
+    image = model.image(disk.NAMED)
+    assert image == {"synced": b"a" * 1000, "nameless": b"n" * 10, "renamed": b"", "folder": None, "folder/inside": b"i", "shorter": b""}
+
+
+def test_sizes_may_come_through_without_bytes(model):
+    image = model.image(disk.ZEROED)
+    assert image["synced"] == b"a" * 100 + bytes(10) + b"a" * 890 + bytes(1000)
+    assert image["shorter"] == bytes(700)
+    assert image["renamed"] == bytes(3)
+
+
+def test_a_torn_tail_is_a_beginning_of_what_was_written(model):
+    whole = b"a" * 1000 + b"b" * 1000
+    tails = {len(model.image(disk.TORN, seed)["synced"]) for seed in range(60)}
+    for seed in range(60):
+        image = model.image(disk.TORN, seed)["synced"]
+        assert image in (whole[: len(image)], (whole[:100] + b"X" * 10 + whole[110:])) or image[100:110].strip(b"a").strip(b"X") == b""
+    assert {0, 488} & {(tail - 1000) % 512 for tail in tails} and len(tails) > 10
+
+
+def test_mixed_images_differ_by_seed_and_repeat(model):
+    assert model.image(disk.MIXED, 5) == model.image(disk.MIXED, 5)
+    assert len({tuple(sorted(model.image(disk.MIXED, seed))) for seed in range(40)}) > 3
+
+
+def test_everything_kept_is_what_the_program_sees(model, tmp_path):
+    image = model.image(disk.KEPT)
+    assert image == {str(p.relative_to(tmp_path / "work")): None if p.is_dir() else p.read_bytes() for p in (tmp_path / "work").rglob("*")}
+
+
+# ---- edictd ----
+
+
+@pytest.fixture(scope="module")
+def trace(module_folder):
+    """One undisturbed run, long enough for flushes, new logs and compactions."""
+    return points.record(module_folder / "run", STEPS)
+
+
+def test_the_shim_sees_every_change(trace):
+    """The model's files are the files on the disk, byte for byte; and the run had what it was meant to have."""
+    model = disk.Disk()
+    for operation in trace.operations:
+        model.apply(operation)
+    for path, data in model.image(disk.KEPT).items():
+        assert data is None or (trace.folder / "work" / path).read_bytes() == data, path
+    created = [disk.text(operation) for operation in trace.operations if operation.op == "C"]
+    assert sum(path.endswith(".sst") for path in created) > 10
+    assert sum(path.endswith(".log") for path in created) > 3
+    assert sum(operation.op == "U" and disk.text(operation).endswith(".sst") for operation in trace.operations) >= 2  # compacted away
+
+
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_nothing_answered_is_lost(trace, full, shard):
+    wanted = points.every_point(trace, 1 if full else QUICK_SHARE)[shard::SHARDS]
+    faults = points.sweep(trace, wanted)
+    print(f"{len(wanted)} crash points of {len(trace.points())} operations")
+    assert not faults, "\n".join(faults[:5])
+
+
+def test_a_server_that_does_not_sync_is_found_out(folder):
+    """With --durability async a power failure loses what was answered. If the checks do not see that, they see nothing."""
+    trace = points.record(folder / "run", 12, flags=("--durability", "async"))
+    faults = points.sweep(trace, [(point, disk.LOST, 0) for point in trace.points()[::20]])
+    assert any("was answered" in fault for fault in faults)
+
+
+def test_the_power_fails_again_while_recovering(folder, full):
+    """From an image of a power failure a second run starts, and is cut in turn."""
+    first = points.record(folder / "first", 24)
+    cut = first.points()[len(first.points()) * 3 // 4]
+    _, image, answered = next(points.walk(first, [(cut, disk.TORN, 1)]))
+    for exchange in answered:
+        exchange.port = 0  # of no connection of the second run
+    second = points.record(folder / "second", 2, seed=1, base=image, before=answered)
+    wanted = points.every_point(second, 1 if full else QUICK_SHARE)
+    faults = points.sweep(second, wanted)
+    print(f"{len(wanted)} crash points of {len(second.points())} operations")
+    assert not faults, "\n".join(faults[:5])
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_the_process_dies_at_a_write_or_a_sync(folder, full, seed):
+    faults = [f"{kind}:{number}:die" for kind in ("write", "sync") for number in (range(3, 100, 6) if full else (40 + seed, 90 - seed))]
+    found = points.check_faults(folder, faults, 8, seed)
+    assert not found, "\n".join(found[:5])
+
+
+# ---- kill -9 ----
+
+
+def kill_again_and_again(folder, seed, rounds):
+    chance, answered = random.Random(seed), []
+    policies = scenario.write_policies(folder / "policies")
+    for turn in range(rounds):
+        server = Edictd(folder / "work", policies)
+        server.start()
+        timer = threading.Timer(chance.uniform(0.02, 0.5), server.kill)
+        timer.start()
+        answered += scenario.run(server, 40, seed=f"{seed}.{turn}")
+        timer.join()
+        server.kill()
+        faults = verify(folder / "work", policies, answered)
+        assert not faults, f"seed {seed}, round {turn}: " + "\n".join(faults[:5])
+
+
+def test_kill_9_again_and_again_under_load(folder, full):
+    """The same data, more of it each round; killed at a moment that the seed chooses."""
+    for seed in range(5 if full else 1):
+        (folder / str(seed)).mkdir()
+        kill_again_and_again(folder / str(seed), seed, 10 if full else 4)
