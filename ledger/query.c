@@ -158,7 +158,9 @@ static enum status look(struct run *run, uint64_t index, struct slice *record, b
 
 static bool is_full(const struct run *run)
 {
-    return run->left == 0 || (run->query->bytes_max > 0 && run->bytes >= run->query->bytes_max);
+    size_t bytes = run->query->bytes ? *run->query->bytes : run->bytes;
+
+    return run->left == 0 || (run->query->bytes_max > 0 && bytes >= run->query->bytes_max);
 }
 
 /* Until the range is empty, the page full or enough read. */

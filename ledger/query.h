@@ -29,7 +29,8 @@ struct ledger_query {
     uint64_t from, before;      /* only indices in [from, before); UINT64_MAX: to the newest. The cursor is one of them */
     bool oldest_first;
     size_t limit;
-    size_t bytes_max; /* the page ends after so many bytes of records; 0: no bound */
+    size_t bytes_max;    /* the page ends after so many bytes; 0: no bound */
+    const size_t *bytes; /* what counts for it, kept by `visit`; NULL: the bytes of the records */
     /* May be NULL. Has the last word on every record, or with `filter_old_only` on those that are older than the index of a
      * term: there the term is not in the postings and the filter checks it on the record. */
     ledger_filter_f filter;

@@ -69,6 +69,7 @@ void api_decisions_list(struct api_call *call)
     search.query.limit = limit;
     search.query.before = before;
     search.query.bytes_max = DECISIONS_PAGE_BYTES_MAX;
+    search.query.bytes = &page.out.size; /* values that are kept beside their records count, too */
     status = decisions_write_page(call, &search.query, &page, &next, &error);
     search_end(&search);
     if (status != STATUS_OK)
