@@ -76,20 +76,31 @@ static void escalation_show_now(struct api_call *call)
         reply_json(call, 200, &view.document);
 }
 
+static void escalation_show_or_wait(struct api_call *call, unsigned wait_s)
+{
+    struct escalation_view view = {0};
+
+    if (!escalation_find(call, &view))
+        return;
+    if (wait_s == 0 || !view.pending || http_worker_is_draining(call->api->http))
+        reply_json(call, 200, &view.document);
+    else
+        waiters_add(call, view.number, wait_s, escalation_show_now);
+}
+
 void api_escalations_show(struct api_call *call)
 {
     static const char *const names[] = {"wait", NULL};
-    struct escalation_view view = {0};
+    struct api_waiters *waiters = &call->api->waiters;
     uint64_t wait_s = 0;
 
-    if (!parameters_check(call, names) || !parameter_u64(call, "wait", 0, API_WAIT_S_MAX, &wait_s) ||
-        !escalation_find(call, &view))
+    if (!parameters_check(call, names) || !parameter_u64(call, "wait", 0, API_WAIT_S_MAX, &wait_s))
         return;
-    if (wait_s == 0 || !view.pending || http_worker_is_draining(call->api->http)) {
-        reply_json(call, 200, &view.document);
-        return;
-    }
-    waiters_add(call, view.number, (unsigned)wait_s, escalation_show_now);
+    /* Counted as waiting from before the look: of a change between the look and the wait the sequencer tells this worker, and
+     * that message is read once the call is among the waiters. */
+    atomic_fetch_add(&waiters->count, 1);
+    escalation_show_or_wait(call, (unsigned)wait_s);
+    atomic_fetch_sub(&waiters->count, 1);
 }
 
 /* ---- resolving ---- */

@@ -158,11 +158,21 @@ static struct http_counters sum_http(const struct api_shared *shared)
         sum.connections_active += one.connections_active;
         sum.connections_refused += one.connections_refused;
         sum.requests += one.requests;
+        sum.calls_active += one.calls_active;
         sum.timeouts += one.timeouts;
         sum.aborted += one.aborted;
         for (int i = 0; i < 6; i++)
             sum.replies[i] += one.replies[i];
     }
+    return sum;
+}
+
+static uint64_t count_waiters(const struct api_shared *shared)
+{
+    uint64_t sum = 0;
+
+    for (size_t w = 0; w < shared->worker_count; w++)
+        sum += atomic_load_explicit(&shared->workers[w]->waiters.count, memory_order_relaxed);
     return sum;
 }
 
@@ -174,6 +184,9 @@ static void write_http(struct buf *out, const struct api_shared *shared)
     write_counter(out, "edict_http_connections_accepted", "Connections accepted.", sum.connections_accepted);
     write_counter(out, "edict_http_connections_refused", "Connections over the bound.", sum.connections_refused);
     write_counter(out, "edict_http_requests", "Requests.", sum.requests);
+    write_gauge(out, "edict_http_calls", "Requests that are being answered, long polls and streams among them.",
+                sum.calls_active);
+    write_gauge(out, "edict_long_polls", "Long polls that wait.", count_waiters(shared));
     write_counter(out, "edict_http_timeouts", "Connections closed because a time was up.", sum.timeouts);
     write_counter(out, "edict_http_aborted", "Calls whose client went away before the answer.", sum.aborted);
     write_head(out, "edict_http_replies", "counter", "Answers by class of status.");
