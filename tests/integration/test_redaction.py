@@ -86,8 +86,15 @@ def recorded(server, index):
     return json.loads(server.call("GET", f"/v1/ledger/entries/{index}", admin=True).body.split(b"\n", 1)[1])
 
 
-def verified(server):
-    answer = server.cli("ledger", "verify", "--json")
+def backed_up(server):
+    folder = server.folder.parent / f"backup-{len(list(server.folder.parent.iterdir()))}"
+    made = server.cli("ledger", "backup", str(folder))
+    assert made.returncode == 0, made.stderr
+    return folder
+
+
+def verified(server, folder=None):
+    answer = server.cli("ledger", "verify", "--json", data=folder or backed_up(server))
     assert answer.returncode == 0, answer.stderr
     return json.loads(answer.stdout)
 
@@ -170,7 +177,7 @@ def test_a_commitment_can_be_checked_by_hand(clinic):
 
 def test_erasing_takes_the_canary_out_of_every_file(clinic):
     answers = ask_all(clinic)
-    rebuilt = clinic.cli("ledger", "rebuild", "--json")
+    rebuilt = clinic.cli("ledger", "rebuild", "--json", data=backed_up(clinic))
     root_before = clinic.call("GET", "/v1/ledger", admin=True).json["size"]
     done = clinic.cli("ledger", "erase", "--agent", "agent-1", "--reason", "The patient asked for it")
     assert done.returncode == 0 and re.search(r"\d+ values of 13 decisions erased$", done.stdout.strip()), done.stdout + done.stderr
@@ -186,7 +193,9 @@ def test_erasing_takes_the_canary_out_of_every_file(clinic):
         time.sleep(0.1)
     shown = clinic.call("GET", f"/v1/decisions/{answers[2]['decision_id']}", admin=True).json
     assert shown["rationale"] == "[erased]" and shown["request"]["context"]["patient"]["erased"] is True and shown["request"]["context"]["ward"] == "W7"
-    verify = verified(clinic)
+    backup = backed_up(clinic)
+    assert not any(canaries(path.read_bytes()) for path in files(backup))
+    verify = verified(clinic, backup)
     assert verify["redacted"] == 0 and verify["erased"] > 60
     result = replayed(clinic)
     assert (result["decisions"], result["differences"], result["erased"], result["unreplayable"]) == (0, 0, len(answers), len(answers))
