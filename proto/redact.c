@@ -237,6 +237,17 @@ static struct slice unescape(char *out, struct slice part)
     return slice_from(out, size);
 }
 
+/* RFC 6901: digits, without leading zeros. */
+static bool read_position(struct slice part, int *out)
+{
+    uint64_t position = 0;
+
+    if (!slice_to_u64(part, &position) || position >= INT32_MAX || (part.size > 1 && part.data[0] == '0'))
+        return false;
+    *out = (int)position;
+    return true;
+}
+
 cJSON *redact_resolve(cJSON *root, struct slice pointer)
 {
     char name[2 * REDACT_PATH_MAX];
@@ -245,12 +256,12 @@ cJSON *redact_resolve(cJSON *root, struct slice pointer)
     while (root && at < pointer.size) {
         size_t next = slice_find(pointer, '/', at + 1);
         struct slice part = slice_sub(pointer, at + 1, next);
-        uint64_t position;
+        int position;
 
         if (pointer.data[at] != '/' || part.size > sizeof name)
             return NULL;
         if (cJSON_IsArray(root))
-            root = slice_to_u64(part, &position) && position < INT32_MAX ? cJSON_GetArrayItem(root, (int)position) : NULL;
+            root = read_position(part, &position) ? cJSON_GetArrayItem(root, position) : NULL;
         else
             root = (cJSON *)(uintptr_t)json_get_slice(root, unescape(name, part));
         at = next == SIZE_MAX ? pointer.size : next;
