@@ -78,11 +78,11 @@ static bool is_like_reference(const cJSON *value)
     return cJSON_IsObject(value) && value->child && !value->child->next && strcmp(value->child->string, "$sha256") == 0;
 }
 
-bool decision_is_large(const cJSON *member, size_t size)
+bool decision_is_large(const cJSON *member, size_t size, size_t inline_max)
 {
     const char *name = member->string;
 
-    return (size > RECORD_INLINE_VALUE_MAX || is_like_reference(member)) &&
+    return inline_max != DECISION_ALL_INLINE && (size > inline_max || is_like_reference(member)) &&
            (strcmp(name, "command") == 0 || strcmp(name, "context") == 0 || strcmp(name, "justification") == 0);
 }
 
@@ -113,7 +113,7 @@ static void move_to_blob(struct buf *out, size_t from, struct arena *arena, stru
         json_write_canonical(out, arena, reference);
 }
 
-static void write_request(struct json_writer *w, struct arena *scratch, struct decision *decision, bool blobs)
+static void write_request(struct json_writer *w, struct arena *scratch, struct decision *decision, size_t inline_max)
 {
     json_key(w, "request");
     json_begin_object(w);
@@ -123,7 +123,7 @@ static void write_request(struct json_writer *w, struct arena *scratch, struct d
         json_key(w, member->string);
         from = w->out->size;
         json_value(w, scratch, member);
-        if (blobs && !w->out->failed && decision_is_large(member, w->out->size - from))
+        if (!w->out->failed && decision_is_large(member, w->out->size - from, inline_max))
             move_to_blob(w->out, from, scratch, decision);
     }
     json_end_object(w);
@@ -149,7 +149,7 @@ static bool depends_on_action(const struct decision *decision)
     return decision->effects.escalation != DECISION_ESCALATION_NONE || decision->effects.grant_id.size > 0;
 }
 
-void decision_write_plain(struct buf *out, struct arena *scratch, struct decision *decision, bool blobs)
+void decision_write_plain(struct buf *out, struct arena *scratch, struct decision *decision, size_t inline_max)
 {
     struct json_writer w = {.out = out};
 
@@ -178,7 +178,7 @@ void decision_write_plain(struct buf *out, struct arena *scratch, struct decisio
         write_text(&w, "next_steps", decision->next_steps);
     write_text(&w, "policy_revision", decision->policy_revision);
     write_text(&w, "rationale", decision->rationale);
-    write_request(&w, scratch, decision, blobs);
+    write_request(&w, scratch, decision, inline_max);
     write_text(&w, "retry_of", decision->request.escalation_id);
     if (decision->valid_until_ms > 0) {
         json_key(&w, "valid_until_ms");
@@ -188,12 +188,23 @@ void decision_write_plain(struct buf *out, struct arena *scratch, struct decisio
     json_end_object(&w);
 }
 
-void decision_write_body(struct buf *out, struct arena *scratch, struct decision *decision)
+static void write_body(struct buf *out, struct arena *scratch, struct decision *decision, size_t inline_max)
 {
     decision->blob_count = 0;
     decision->redaction = NULL;
     if (decision->redact.count > 0)
-        decision_write_redacted(out, scratch, decision);
+        decision_write_redacted(out, scratch, decision, inline_max);
     else
-        decision_write_plain(out, scratch, decision, true);
+        decision_write_plain(out, scratch, decision, inline_max);
+}
+
+void decision_write_body(struct buf *out, struct arena *scratch, struct decision *decision)
+{
+    size_t from = out->size;
+
+    write_body(out, scratch, decision, RECORD_INLINE_VALUE_MAX);
+    if (out->failed || out->size - from + RECORD_HEADER_MAX <= RECORD_BYTES_MAX)
+        return;
+    out->size = from;
+    write_body(out, scratch, decision, RECORD_INLINE_VALUE_MIN);
 }

@@ -107,8 +107,9 @@ struct decision {
 /*
  * The record's body (RFC 8785). On the hot path: streams members in canonical order, and leaves out what is empty, zero or
  * follows from the rest; see README.md. Values of the request over
- * RECORD_INLINE_VALUE_MAX bytes are written as {"$sha256": "<hex>"} and put into decision->blobs, which go into the same
- * transaction. Values that `redact` names are written as marks, and go beside the record (decision->redaction).
+ * RECORD_INLINE_VALUE_MAX bytes, and where the whole would not fit into a record, over RECORD_INLINE_VALUE_MIN, are written as
+ * {"$sha256": "<hex>"} and put into decision->blobs, which go into the same transaction. Values that `redact` names are written
+ * as marks, and go beside the record (decision->redaction).
  */
 void decision_write_body(struct buf *out, struct arena *scratch, struct decision *decision);
 /* From a record, header and body; everything, so that it can be replayed and answered again. `loader` may be NULL where no

@@ -54,7 +54,7 @@ static const cJSON *mark_of(struct arena *arena, const cJSON *node)
     return redact_mark_read(node, &commitment) ? json_copy(arena, node) : NULL;
 }
 
-static bool move_large_values(struct arena *arena, cJSON *request, struct decision *decision)
+static bool move_large_values(struct arena *arena, cJSON *request, struct decision *decision, size_t inline_max)
 {
     for (cJSON *member = request->child; member; member = member->next) {
         struct buf text;
@@ -64,7 +64,7 @@ static bool move_large_values(struct arena *arena, cJSON *request, struct decisi
         json_write_canonical(&text, arena, member);
         if (text.failed)
             return false;
-        if (!decision_is_large(member, text.size))
+        if (!decision_is_large(member, text.size, inline_max))
             continue;
         reference = decision_move_to_blob(arena, buf_slice(&text), decision);
         if (!reference)
@@ -74,7 +74,7 @@ static bool move_large_values(struct arena *arena, cJSON *request, struct decisi
     return true;
 }
 
-static bool redact_body(struct arena *arena, cJSON *body, struct decision *decision)
+static bool redact_body(struct arena *arena, cJSON *body, struct decision *decision, size_t inline_max)
 {
     cJSON *pointers = json_new_array(arena), *request = (cJSON *)(uintptr_t)json_get(body, "request");
 
@@ -85,10 +85,10 @@ static bool redact_body(struct arena *arena, cJSON *body, struct decision *decis
     decision->redaction->request = json_copy(arena, request);
     decision->redaction->rationale = mark_of(arena, json_get(body, "rationale"));
     json_put(body, "redacted", pointers);
-    return move_large_values(arena, request, decision) && !arena->exhausted;
+    return move_large_values(arena, request, decision, inline_max) && !arena->exhausted;
 }
 
-void decision_write_redacted(struct buf *out, struct arena *scratch, struct decision *decision)
+void decision_write_redacted(struct buf *out, struct arena *scratch, struct decision *decision, size_t inline_max)
 {
     struct buf plain;
     struct error error;
@@ -96,10 +96,10 @@ void decision_write_redacted(struct buf *out, struct arena *scratch, struct deci
 
     decision->redaction = arena_zalloc(scratch, sizeof *decision->redaction);
     buf_create(&plain, scratch);
-    decision_write_plain(&plain, scratch, decision, false);
+    decision_write_plain(&plain, scratch, decision, DECISION_ALL_INLINE);
     if (!decision->redaction || plain.failed ||
         json_parse(scratch, buf_slice(&plain), &plain_limits, &body, &error) != STATUS_OK ||
-        !redact_body(scratch, body, decision))
+        !redact_body(scratch, body, decision, inline_max))
         out->failed = true;
     else
         json_write_canonical(out, scratch, body);

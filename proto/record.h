@@ -20,7 +20,8 @@
 enum {
     RECORD_BYTES_MAX = 65535, /* C2SP entry bundles frame entries by a 16-bit length */
     RECORD_HEADER_MAX = 160,
-    RECORD_INLINE_VALUE_MAX = 16384 /* larger values go to the content-addressed family and are named by hash */
+    RECORD_INLINE_VALUE_MAX = 16384, /* larger values go to the content-addressed family and are named by hash */
+    RECORD_INLINE_VALUE_MIN = 512    /* larger ones do where the record would not fit otherwise */
 };
 
 enum record_type {

@@ -72,3 +72,20 @@ def test_backtest_shows_what_would_change(simple, tmp_path):
     assert simple.cli("policy", "backtest", str(other), "--since", "yesterday").returncode == 2
     (other / "rules.lua").write_text('rule "broken" {')
     assert simple.cli("policy", "backtest", str(other)).returncode == 2
+
+
+def test_a_request_of_many_large_parts_fits(simple):
+    """Each under the bound for values of its own, together over that of a record; and the rationale repeats them."""
+    rules = simple.policies / "rules.lua"
+    rules.write_text(rules.read_text() + 'rule "test.long" { tier = 1, match = { operation = "long" }, because = function(r) return string.rep("w", 9000) end }\n')
+    assert simple.cli("policy", "reload").returncode == 0
+    manifest = {"namespace": "one", "owner": "o", "privileges": ["p" * 90 + str(i) for i in range(150)], "budget": {"monthly_limit_usd": "100.00"}}
+    simple.set_agent("agent-1", manifest)
+    request = {"agent_identity": "agent-1", "operation": "long", "command": "c" * 16000, "justification": "j" * 4000, "context": {"small": 1, "large": "x" * 16000}}
+    answer = simple.evaluate(request)
+    assert answer.status == 200, answer.body
+    shown = simple.call("GET", f"/v1/decisions/{answer.json['decision_id']}", admin=True).json["request"]
+    assert {name: shown[name] for name in ("command", "justification", "context")} == {name: request[name] for name in ("command", "justification", "context")}
+    assert len(simple.call("GET", f"/v1/ledger/entries/{answer.json['ledger_index']}", admin=True).body) < 65536
+    result = json.loads(simple.cli("ledger", "replay", "--json").stdout)
+    assert (result["decisions"], result["differences"]) == (1, 0)

@@ -428,6 +428,24 @@ START_TEST(events_of_the_log_itself_come_back)
 }
 END_TEST
 
+START_TEST(an_erasure_comes_back)
+{
+    struct slice paths[2] = {SLICE("/rationale"), SLICE("/request/context/a~1b")};
+    struct event event = {.type = RECORD_DECISION_ERASED, .by = SLICE("admin")};
+
+    event.erased = (struct event_erased){.decision_id = SLICE("id"),
+                                         .agent = SLICE("a"),
+                                         .reason = SLICE("why"),
+                                         .index = 7,
+                                         .escalation_id = SLICE("ESC-1"),
+                                         .paths = paths,
+                                         .path_count = 2};
+    check_event(&event,
+                "{\"agent\":\"a\",\"by\":\"admin\",\"decision_id\":\"id\",\"escalation_id\":\"ESC-1\",\"index\":7,\"paths\":"
+                "[\"/rationale\",\"/request/context/a~1b\"],\"reason\":\"why\"}");
+}
+END_TEST
+
 /* ---- requests ---- */
 
 static void parse_request(const char *text, struct request *out)
@@ -524,6 +542,7 @@ int main(void)
     tcase_add_test(tests, uuids_increase_and_parse);
     tcase_add_test(tests, records_split_into_what_was_written);
     tcase_add_test(tests, events_of_the_log_itself_come_back);
+    tcase_add_test(tests, an_erasure_comes_back);
     tcase_add_test(tests, the_action_is_what_a_grant_is_bound_to);
     tcase_add_test(tests, money_in_requests_is_read_as_written);
     tcase_add_test(tests, hmac_is_rfc_4231s);

@@ -43,10 +43,11 @@ static struct slice written(const cJSON *value)
 
 START_TEST(only_what_may_be_hidden_is_declared)
 {
-    static const char *const good[] = {"justification", "command", "context", "context.a", "context.a.b.c", "operation", "in_reply_to",
-                                       "conversation_id"};
-    static const char *const bad[] = {"agent_identity", "estimated_cost_usd", "idempotency_key", "escalation_id", "facts.now",
-                                      "contxt", "", ".", "context.", ".context", "context..a", "command.x", "justification.y"};
+    static const char *const good[] = {"justification", "command",   "context",     "context.a",
+                                       "context.a.b.c", "operation", "in_reply_to", "conversation_id"};
+    static const char *const bad[] = {
+        "agent_identity", "estimated_cost_usd", "idempotency_key", "escalation_id", "facts.now",      "contxt", "", ".",
+        "context.",       ".context",           "context..a",      "command.x",     "justification.y"};
     char problem[200], name[REDACT_PATH_MAX + 2];
 
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
@@ -185,8 +186,9 @@ START_TEST(any_changed_byte_of_a_row_is_found)
                          STATUS_CORRUPT);
     for (size_t i = 0; i < sizeof row * 8; i++) {
         row[i / 8] = (char)(row[i / 8] ^ 1 << i % 8);
-        ck_assert_int_eq(redact_open(&arena, slice_from(row, sizeof row), SLICE("/request/context"), &commitment, &back, &error),
-                         STATUS_CORRUPT);
+        ck_assert_int_eq(
+            redact_open(&arena, slice_from(row, sizeof row), SLICE("/request/context"), &commitment, &back, &error),
+            STATUS_CORRUPT);
         row[i / 8] = (char)(row[i / 8] ^ 1 << i % 8);
     }
 }
@@ -243,25 +245,34 @@ static void make_decision(struct decision *decision, size_t size)
                                                        "A123456789abcdef0123456789abcdefB123456789abcdef0123456789abcdef"
                                                        "C123456789abcdef0123456789abcdefD123456789abcdef0123456789abcdef",
                                                        256));
-    static const struct slice pointers[] = {{"/request/justification", 22}, {"/request/command", 16}, {"/request/context/p", 18},
-                                            {"/request/context/resource_type", 30}, {"/verdict/reasons/1", 18},
-                                            {"/verdict/alternatives/0", 23}, {"/verdict/errors/0/message", 25}, {"/rationale", 10}};
+    static const struct slice pointers[] = {{"/request/justification", 22},    {"/request/command", 16},
+                                            {"/request/context/p", 18},        {"/request/context/resource_type", 30},
+                                            {"/verdict/reasons/1", 18},        {"/verdict/alternatives/0", 23},
+                                            {"/verdict/errors/0/message", 25}, {"/rationale", 10}};
     char *filler = arena_alloc(&arena, size + 1);
     struct slice body;
 
     memset(filler, 'f', size);
     filler[size] = '\0';
-    body = arena_printf(&arena,
-                        "{\"agent_identity\":\"a\",\"operation\":\"do\",\"command\":\"%s\",\"justification\":\"%s\",\"context\":{\"p\":{"
-                        "\"q\":[\"%s\"]},\"resource_type\":\"%s\",\"open\":1,\"filler\":\"%s\"}}",
-                        secret, secret, secret, secret, filler);
+    body = arena_printf(
+        &arena,
+        "{\"agent_identity\":\"a\",\"operation\":\"do\",\"command\":\"%s\",\"justification\":\"%s\",\"context\":{\"p\":{"
+        "\"q\":[\"%s\"]},\"resource_type\":\"%s\",\"open\":1,\"filler\":\"%s\"}}",
+        secret, secret, secret, secret, filler);
     *decision = (struct decision){.id = SLICE("01a20d40-bfd4-7000-8176-c4aae873a8bf"), .policy_revision = SLICE("sha256:x")};
     ck_assert_msg(request_parse(&arena, body, (struct slice){0}, &decision->request, &error) == STATUS_OK, "%s", error.message);
     decision->facts.now_ms = 1785242096789;
     decision->facts.agent_id = decision->request.agent_identity;
     decision->facts_json = facts_to_json(&arena, &decision->facts);
-    decision->verdict = (struct verdict){.tier = 2, .rules = rules, .rule_count = 1, .reasons = reasons, .reason_count = 2,
-                                         .alternatives = rules_said, .alternative_count = 1, .errors = errors, .error_count = 1};
+    decision->verdict = (struct verdict){.tier = 2,
+                                         .rules = rules,
+                                         .rule_count = 1,
+                                         .reasons = reasons,
+                                         .reason_count = 2,
+                                         .alternatives = rules_said,
+                                         .alternative_count = 1,
+                                         .errors = errors,
+                                         .error_count = 1};
     decision->outcome = DECISION_DENY;
     decision->rationale = SLICE("1. Plain\n2. About s3cr3t");
     decision->next_steps = SLICE("Do not proceed.");
@@ -324,7 +335,8 @@ START_TEST(what_is_not_there_has_words_in_its_place)
     read_back(buf_slice(&body), &blobs, &marks);
     ck_assert_uint_eq(marks.redaction->missing, 8);
     ck_assert(slice_equal(marks.request.command, SLICE("[redacted]")) && slice_equal(marks.rationale, SLICE("[redacted]")));
-    ck_assert(slice_equal(marks.verdict.reasons[0], SLICE("Plain")) && slice_equal(marks.verdict.reasons[1], SLICE("[redacted]")));
+    ck_assert(slice_equal(marks.verdict.reasons[0], SLICE("Plain")) &&
+              slice_equal(marks.verdict.reasons[1], SLICE("[redacted]")));
     ck_assert_uint_eq(request_resource_type(&marks.request).size, 0);
     ck_assert(slice_equal(written(marks.redaction->request), written(decision.redaction->request)));
     ck_assert(slice_equal(written(marks.redaction->rationale), written(decision.redaction->rationale)));

@@ -1,7 +1,7 @@
 /*
  * Redacted decisions through a real ledger on both stores: no family but the one for it holds a value; erasing ends what waited
- * for it; the state is the fold of the entries before and after; verification finds every way in which values beside the records
- * can be wrong.
+ * for it; the state is the fold of the entries before and after; verification finds every way in which values beside the
+ * records can be wrong.
  */
 #include "ledger/private.h"
 #include "ledger/verify.h"
@@ -133,7 +133,8 @@ static struct decision *decide(size_t size, const char *key, uint64_t *index)
     struct decision *decision = arena_zalloc(&world->arena, sizeof *decision);
     struct ledger_txn *txn = arena_zalloc(&world->arena, sizeof *txn);
     struct state_basis *basis = arena_zalloc(&world->arena, sizeof *basis);
-    static struct slice items[3] = {{"command", 7}, {"context.p", 9}, {"context.resource_type", 21}}, reason, covers[1] = {{"r", 1}};
+    static struct slice items[3] = {{"command", 7}, {"context.p", 9}, {"context.resource_type", 21}}, reason,
+                        covers[1] = {{"r", 1}};
     struct redact_paths paths = {.items = items, .count = 3, .hides_resource_type = true};
     struct slice *pointers = NULL, *all, *texts = arena_array(&world->arena, 1, sizeof *texts);
     struct ledger_private *rows;
@@ -147,13 +148,14 @@ static struct decision *decide(size_t size, const char *key, uint64_t *index)
     filler[size] = '\0';
     reason = arena_printf(&world->arena, "It is %s", canary);
     texts[0] = reason;
-    ck_assert_msg(request_parse(&world->arena,
-                                arena_printf(&world->arena,
-                                             "{\"agent_identity\":\"agent-1\",\"operation\":\"do\",\"command\":\"%s\",\"context\":{"
-                                             "\"p\":[\"%s\"],\"resource_type\":\"%s\",\"open\":\"%s\",\"key\":\"%s\"}}",
-                                             canary, canary, canary, filler, key),
-                                (struct slice){0}, &decision->request, &error) == STATUS_OK,
-                  "%s", error.message);
+    ck_assert_msg(
+        request_parse(&world->arena,
+                      arena_printf(&world->arena,
+                                   "{\"agent_identity\":\"agent-1\",\"operation\":\"do\",\"command\":\"%s\",\"context\":{"
+                                   "\"p\":[\"%s\"],\"resource_type\":\"%s\",\"open\":\"%s\",\"key\":\"%s\"}}",
+                                   canary, canary, canary, filler, key),
+                      (struct slice){0}, &decision->request, &error) == STATUS_OK,
+        "%s", error.message);
     decision->request.hides_resource_type = true;
     decision->request.idempotency_key = slice_from_str(key);
     decision->has_idempotency_key = true;
@@ -212,9 +214,13 @@ static uint64_t erase(const struct decision *decision, uint64_t index, const cha
 
     for (size_t i = 0; i < 5; i++)
         erasures[i] = (struct ledger_erasure){index, decision->redact.pointers[i]};
-    event.erased = (struct event_erased){.decision_id = decision->id, .agent = SLICE("agent-1"), .reason = SLICE("why"),
-                                         .index = index, .escalation_id = slice_from_str(escalation),
-                                         .paths = (struct slice *)(uintptr_t)decision->redact.pointers, .path_count = 5};
+    event.erased = (struct event_erased){.decision_id = decision->id,
+                                         .agent = SLICE("agent-1"),
+                                         .reason = SLICE("why"),
+                                         .index = index,
+                                         .escalation_id = slice_from_str(escalation),
+                                         .paths = (struct slice *)(uintptr_t)decision->redact.pointers,
+                                         .path_count = 5};
     return submit_event(&event, erasures + from, rows);
 }
 
@@ -232,9 +238,9 @@ static bool family_has_canary(enum store_family family)
     struct error error;
     bool found = false;
 
-    ck_assert_int_eq(world->store->ops->scan(world->store, family, (struct slice){0}, (struct slice){0}, false, note_canary, &found,
-                                             &error),
-                     STATUS_OK);
+    ck_assert_int_eq(
+        world->store->ops->scan(world->store, family, (struct slice){0}, (struct slice){0}, false, note_canary, &found, &error),
+        STATUS_OK);
     return found;
 }
 
@@ -273,7 +279,8 @@ static enum status repeat(const char *id)
 {
     struct request request = {0};
     struct error error;
-    enum status status = state_escalation_request(world->state, &world->arena, slice_from_str(id), SLICE("agent-1"), &request, &error);
+    enum status status =
+        state_escalation_request(world->state, &world->arena, slice_from_str(id), SLICE("agent-1"), &request, &error);
 
     if (status == STATUS_OK)
         ck_assert(slice_equal_str(request.command, canary));
@@ -352,8 +359,9 @@ static void change_row(uint64_t index, const char *path, const char *value, bool
 
 START_TEST(verification_knows_what_has_to_be_there)
 {
-    static const char *const complaints[] = {NULL, "no entry says that it was erased", "is not what the record commits to",
-                                             "records commit to", "it is still there", NULL};
+    static const char *const complaints[] = {
+        NULL, "no entry says that it was erased", "is not what the record commits to", "records commit to", "it is still there",
+        NULL};
     const struct decision *decision;
     uint64_t index, redacted, erased;
     struct error error = {0};
