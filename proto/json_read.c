@@ -89,7 +89,7 @@ const cJSON *json_get_slice(const cJSON *object, struct slice name)
     if (!cJSON_IsObject(object))
         return NULL;
     for (const cJSON *member = object->child; member; member = member->next) {
-        if (strncmp(member->string, name.data, name.size) == 0 && member->string[name.size] == '\0')
+        if (slice_equal_str(name, member->string)) /* also for names that hold a NUL: there are none */
             return member;
     }
     return NULL;

@@ -1,5 +1,6 @@
 #include "proto/redact.h"
 
+#include "base/text.h"
 #include "proto/request.h"
 
 #include <stdio.h>
@@ -28,14 +29,23 @@ static bool has_empty_part(struct slice dotted)
     return false;
 }
 
+static bool is_printable(struct slice text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        if ((unsigned char)text.data[i] < ' ' || text.data[i] == 0x7f)
+            return false;
+    }
+    return text_is_utf8(text);
+}
+
 bool redact_path_is_valid(struct slice dotted, char *problem, size_t problem_size)
 {
     static const char *const whole[] = {"command", "justification", "operation", "conversation_id", "in_reply_to"};
     static const char *const plain[] = {"agent_identity", "estimated_cost_usd", "idempotency_key", "escalation_id", "facts"};
     struct slice first = slice_sub(dotted, 0, slice_find(dotted, '.', 0));
 
-    if (dotted.size > REDACT_PATH_MAX || has_empty_part(dotted))
-        return problem_is(problem, problem_size, "a field's name has 1 to 256 bytes, and parts between dots");
+    if (dotted.size > REDACT_PATH_MAX || has_empty_part(dotted) || !is_printable(dotted))
+        return problem_is(problem, problem_size, "a field's name has 1 to 256 bytes of printable text, and parts between dots");
     if (slice_equal_str(first, "context"))
         return true;
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {

@@ -45,9 +45,21 @@ START_TEST(only_what_may_be_hidden_is_declared)
 {
     static const char *const good[] = {"justification", "command",   "context",     "context.a",
                                        "context.a.b.c", "operation", "in_reply_to", "conversation_id"};
-    static const char *const bad[] = {
-        "agent_identity", "estimated_cost_usd", "idempotency_key", "escalation_id", "facts.now",      "contxt", "", ".",
-        "context.",       ".context",           "context..a",      "command.x",     "justification.y"};
+    static const char *const bad[] = {"agent_identity",
+                                      "estimated_cost_usd",
+                                      "idempotency_key",
+                                      "escalation_id",
+                                      "facts.now",
+                                      "contxt",
+                                      "",
+                                      ".",
+                                      "context.",
+                                      ".context",
+                                      "context..a",
+                                      "command.x",
+                                      "justification.y",
+                                      "context.a\nb",
+                                      "context.\xff"};
     char problem[200], name[REDACT_PATH_MAX + 2];
 
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
@@ -57,6 +69,8 @@ START_TEST(only_what_may_be_hidden_is_declared)
         ck_assert_msg(!redact_path_is_valid(slice_from_str(bad[i]), problem, sizeof problem), "%s", bad[i]);
         ck_assert_msg(problem[0], "%s", bad[i]);
     }
+    ck_assert(!redact_path_is_valid(slice_from("context.a\0b", 11), problem, sizeof problem));
+    ck_assert_ptr_null(json_get_slice(parse("{\"a\":1}"), slice_from("a\0\0\0\0", 5)));
     memset(name, 'a', sizeof name);
     memcpy(name, "context.", 8);
     ck_assert(redact_path_is_valid(slice_from(name, REDACT_PATH_MAX), problem, sizeof problem));
