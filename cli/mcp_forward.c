@@ -2,7 +2,7 @@
 #include "cli/mcp_bridge.h"
 
 #include "cli/sse.h"
-#include "ledger/base64.h"
+#include "proto/base64.h"
 
 #include <stdio.h>
 #include <sys/socket.h>

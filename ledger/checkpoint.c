@@ -1,6 +1,6 @@
 #include "ledger/checkpoint.h"
 
-#include "ledger/base64.h"
+#include "proto/base64.h"
 
 #include <assert.h>
 

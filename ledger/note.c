@@ -1,7 +1,7 @@
 #include "ledger/note.h"
 
 #include "base/text.h"
-#include "ledger/base64.h"
+#include "proto/base64.h"
 #include "proto/digest.h"
 
 #include <openssl/crypto.h>

@@ -1,6 +1,6 @@
 #include "ledger/tlog_proof.h"
 
-#include "ledger/base64.h"
+#include "proto/base64.h"
 
 #define TLOG_PROOF_FIRST "c2sp.org/tlog-proof@v1\n"
 

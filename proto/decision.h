@@ -125,6 +125,9 @@ enum decision_form {
 /* The response object of interface.md. `explanation` is JSON or empty. */
 void decision_write_response(struct buf *out, struct arena *scratch, const struct decision *decision, enum decision_form form,
                              struct slice explanation);
+/* What the response says to do next: what the policy said, and of a pending escalation also how to go on. Empty: nothing, or
+ * the arena is exhausted. */
+struct slice decision_next_steps(struct arena *arena, const struct decision *decision);
 /* GET /v1/decisions/{id}: the response members plus time, agent_identity, operation, request (view), facts. */
 void decision_write_document(struct buf *out, struct arena *scratch, const struct decision *decision);
 

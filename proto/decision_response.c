@@ -92,26 +92,28 @@ static void put_obligations(struct response *r)
     put_texts(r, "obligations", &audit, decision->outcome == DECISION_APPROVE && decision->verdict.tier >= TIER_AUDIT ? 1 : 0);
 }
 
-/* The escalation's id is known only now; what the policy said about next steps comes first. */
-static void put_next_steps(struct response *r)
+struct slice decision_next_steps(struct arena *arena, const struct decision *decision)
 {
-    const struct decision *decision = r->decision;
     struct buf text;
 
-    if (decision->outcome != DECISION_ESCALATE || decision->escalation_id.size == 0) {
-        put_text(r, "next_steps", decision->next_steps);
-        return;
-    }
-    buf_create(&text, r->scratch);
+    if (decision->outcome != DECISION_ESCALATE || decision->escalation_id.size == 0)
+        return decision->next_steps;
+    buf_create(&text, arena);
     buf_add_slice(&text, decision->next_steps);
     buf_add_str(&text, " Escalation ");
     buf_add_slice(&text, decision->escalation_id);
     buf_add_str(&text, " is pending; once it is approved, send {\"agent_identity\": …, \"escalation_id\": \"");
     buf_add_slice(&text, decision->escalation_id);
     buf_add_str(&text, "\"} to carry it out.");
-    json_key(&r->w, "next_steps");
-    json_string(&r->w, buf_slice(&text));
-    r->w.out->failed = r->w.out->failed || text.failed;
+    return text.failed ? (struct slice){0} : buf_slice(&text);
+}
+
+static void put_next_steps(struct response *r)
+{
+    struct slice text = decision_next_steps(r->scratch, r->decision);
+
+    r->w.out->failed = r->w.out->failed || (text.size == 0 && r->decision->escalation_id.size > 0);
+    put_text(r, "next_steps", text);
 }
 
 static void put_ids(struct response *r)

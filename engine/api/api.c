@@ -23,7 +23,9 @@ struct api_route {
 
 static const struct api_route api_routes[] = {
     {HTTP_METHOD_POST, "v1/evaluate", API_ON_REST, API_FOR_AGENT, api_evaluate},
-    {HTTP_METHOD_POST, "mcp", API_ON_MAIN, API_FOR_AGENT, api_jsonrpc},
+    {HTTP_METHOD_POST, "mcp", API_ON_MAIN, API_FOR_AGENT, api_mcp},
+    {HTTP_METHOD_GET, "mcp", API_ON_MAIN, API_FOR_AGENT, api_mcp},
+    {HTTP_METHOD_DELETE, "mcp", API_ON_MAIN, API_FOR_AGENT, api_mcp},
     {HTTP_METHOD_GET, "v1/decisions", API_ON_REST, API_FOR_ADMIN, api_decisions_list},
     {HTTP_METHOD_GET, "v1/decisions/*", API_ON_REST, API_FOR_AGENT, api_decisions_show},
     {HTTP_METHOD_POST, "v1/decisions/*/outcome", API_ON_REST, API_FOR_AGENT, api_decisions_outcome},
@@ -175,11 +177,13 @@ void api_handle(void *context, struct http_call *http)
     }
     *call = (struct api_call){.api = api, .http = http, .begun_ns = clock_monotonic_ns()};
     http->user = call;
-    if (cors_begin(call) && access_check(call))
-        api_dispatch(call);
+    if (!cors_begin(call) || !access_check(call))
+        return;
+    call->connection_agent = call->agent;
+    api_dispatch(call);
 }
 
-void api_create(struct api *api, const struct api_shared *shared, struct http_worker *http, size_t worker, struct policy_vm *vm,
+bool api_create(struct api *api, const struct api_shared *shared, struct http_worker *http, size_t worker, struct policy_vm *vm,
                 uint64_t vm_epoch, const struct decide_settings *settings)
 {
     *api = (struct api){.shared = shared, .http = http};
@@ -195,12 +199,16 @@ void api_create(struct api *api, const struct api_shared *shared, struct http_wo
                                     .post_context = api};
     uuid_generator_create(&api->decider.uuids);
     http_worker_on_posted(http, api_posted, api);
+    api->mcp = mcp_worker_new(shared->mcp, worker, http, api_post, api);
+    return api->mcp != NULL;
 }
 
 void api_destroy(struct api *api)
 {
     policy_vm_delete(api->decider.vm);
     api->decider.vm = NULL;
+    mcp_worker_delete(api->mcp);
+    api->mcp = NULL;
 }
 
 void api_post(void *context, struct work *work)

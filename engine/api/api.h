@@ -12,6 +12,7 @@
 #include "engine/activation.h"
 #include "engine/decide.h"
 #include "http/http.h"
+#include "mcp/mcp.h"
 
 /* Bounds that users meet; documented in docs/limits.md. */
 enum {
@@ -48,6 +49,8 @@ struct api_shared {
     /* Asks the process to stop being ready: set once while draining. */
     const _Atomic bool *draining;
     struct retries *retries; /* has its own lock */
+    struct mcp_server *mcp;  /* by api_mcp_new */
+    struct mcp_description mcp_description;
 };
 
 struct api {
@@ -56,6 +59,7 @@ struct api {
     struct decider decider;
     struct api_metrics metrics;
     struct api_waiters waiters;
+    struct mcp_worker *mcp;
 };
 
 enum api_role {
@@ -70,18 +74,20 @@ struct api_call {
     enum api_role role;
     struct slice
         agent; /* whom an agent says it is, where the call names one: the header Edict-Agent or the parameter agent_identity */
+    struct slice connection_agent; /* the same, as the connection says it; an argument may fill in `agent` later */
     uint64_t begun_ns;
-    const cJSON *rpc_id; /* of a JSON-RPC call */
-    bool key_is_taken;   /* the header Idempotency-Key is of the whole call, not of the one request in it that is decided now */
+    bool key_is_taken; /* the header Idempotency-Key is of the whole call, not of the one request in it that is decided now */
     /* Takes the answer of a resource instead of the client: a JSON document, or from 400 on the detail of a problem. Set while
      * an MCP tool or AuthZEN asks a resource; NULL otherwise. */
     void (*captured)(struct api_call *call, int status, struct slice answer);
     void *user; /* of whoever set `captured` */
 };
 
-/* `vm` is this worker's first, now the api's. */
-void api_create(struct api *api, const struct api_shared *shared, struct http_worker *http, size_t worker, struct policy_vm *vm,
-                uint64_t vm_epoch, const struct decide_settings *settings);
+/* Before the workers: the process's part of MCP, into shared->mcp; NULL when out of memory. Deleted by mcp_server_delete. */
+struct mcp_server *api_mcp_new(struct api_shared *shared);
+/* `vm` is this worker's first, now the api's. False when out of memory; api_destroy all the same. */
+EDICT_MUST_USE bool api_create(struct api *api, const struct api_shared *shared, struct http_worker *http, size_t worker,
+                               struct policy_vm *vm, uint64_t vm_epoch, const struct decide_settings *settings);
 void api_destroy(struct api *api); /* after the http worker */
 /* Handler of every listener; `context` is the worker's struct api. */
 void api_handle(void *context, struct http_call *call);
@@ -94,7 +100,7 @@ void api_posted(void *context, struct inbox_item *oldest);
 
 /* The resources, as the router calls them. Each answers `call`, at once or later. */
 void api_evaluate(struct api_call *call);
-void api_jsonrpc(struct api_call *call);
+void api_mcp(struct api_call *call);
 void api_decisions_list(struct api_call *call);
 void api_decisions_show(struct api_call *call);
 void api_decisions_outcome(struct api_call *call);

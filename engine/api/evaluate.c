@@ -124,8 +124,7 @@ static void evaluate_answer(struct decide_call *decide)
     reply_json_with(call, 200, &out, &repeated, decide->result == DECIDE_REPEATED ? 1 : 0);
 }
 
-/* The header Idempotency-Key, where given, is the field. */
-static bool evaluate_merge_key(struct api_call *call, struct request *request)
+bool evaluate_merge_key(struct api_call *call, struct request *request)
 {
     struct slice key;
 

@@ -14,6 +14,8 @@ void evaluate_start(struct api_call *call, const struct request *request, uint64
 void evaluate_write(struct decide_call *decide, enum decision_form form, struct buf *out);
 /* The HTTP status for a decision that failed. */
 int evaluate_failure_status(const struct decide_call *decide);
+/* The header Idempotency-Key, where given, is the field. Answers and returns false when they differ. */
+bool evaluate_merge_key(struct api_call *call, struct request *request);
 /* Counts a request that was not understood. */
 void evaluate_count_refused(struct api_call *call);
 

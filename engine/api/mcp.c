@@ -1,69 +1,89 @@
 #include "api/mcp.h"
 
+#include "api/body.h"
+#include "api/evaluate.h"
 #include "api/reply.h"
+#include "proto/digest.h"
 
-/* Which methods there are, in which era. */
-static const struct {
-    const char *method;
-    bool legacy, modern;
-    void (*handle)(struct mcp_call *mcp);
-} methods[] = {
-    {"server/discover", false, true, mcp_discover},     {"initialize", true, false, mcp_initialize},
-    {"tools/list", true, true, mcp_tools_list},         {"tools/call", true, true, mcp_tools_call},
-    {"resources/list", true, true, mcp_resources_list}, {"resources/templates/list", true, true, mcp_resource_templates_list},
-    {"resources/read", true, true, mcp_resources_read}, {"prompts/list", true, true, mcp_prompts_list},
-    {"prompts/get", true, true, mcp_prompts_get},
-};
+enum { LISTS_TTL_MS = 3600000 };
 
-static void answer_ping(struct mcp_call *mcp)
+static const char instructions[] =
+    "Edict decides whether an agent's action may go ahead. Before doing anything that changes, deletes, deploys, spends or "
+    "reads "
+    "something sensitive, call evaluate_request with who you are, the operation, the exact command where there is one, and the "
+    "context. approve: go ahead. escalate: wait for a human (wait_for_approval with the escalation's id), then send the same "
+    "request again. deny: do not do it; the answer says what to do instead. Report what happened with report_outcome. Say who "
+    "you "
+    "are by agent_identity, by the header Edict-Agent, or by ?agent_identity= in the server's address.";
+
+bool api_mcp_is_admin(const struct mcp_call *mcp)
 {
-    struct buf out;
-    struct json_writer w;
-
-    mcp_result_begin(mcp, &out, &w);
-    mcp_result_end(mcp, &out, &w);
+    return api_mcp_caller(mcp)->role == API_ROLE_ADMIN;
 }
 
-static void run(struct mcp_call *mcp)
+/* Role and name, by the connection: an admin who names an agent is not that agent. */
+static struct slice principal(const struct mcp_call *mcp)
 {
-    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
-        if (slice_equal_str(mcp->method, methods[i].method) &&
-            (mcp->era == MCP_LEGACY ? methods[i].legacy : methods[i].modern)) {
-            methods[i].handle(mcp);
-            return;
-        }
-    }
-    if (mcp->era == MCP_LEGACY && slice_equal(mcp->method, SLICE("ping")))
-        answer_ping(mcp);
+    const struct api_call *call = api_mcp_caller(mcp);
+
+    return arena_printf(call->http->arena, "%s:%.*s", api_mcp_is_admin(mcp) ? "admin" : "agent",
+                        SLICE_ARG(call->connection_agent));
+}
+
+static void refused(void *user)
+{
+    evaluate_count_refused(user);
+}
+
+static const struct mcp_method methods[] = {{"governance/evaluate", api_mcp_governance}};
+static const struct http_header async_headers[] = {{{"Edict-Durability", 16}, {"async", 5}}};
+
+struct mcp_server *api_mcp_new(struct api_shared *shared)
+{
+    static const struct slice purpose = {"edict-mcp-key-v1\n", 17};
+    struct digest key;
+
+    shared->mcp_description = (struct mcp_description){.name = "edict",
+                                                       .title = "Edict policy decision point",
+                                                       .version = EDICT_VERSION,
+                                                       .instructions = instructions,
+                                                       .tools = api_mcp_tools,
+                                                       .tool_count = api_mcp_tool_count,
+                                                       .resources = api_mcp_resources,
+                                                       .resource_count = api_mcp_resource_count,
+                                                       .prompts = api_mcp_prompts,
+                                                       .prompt_count = api_mcp_prompt_count,
+                                                       .methods = methods,
+                                                       .method_count = 1,
+                                                       .list_ttl_ms = LISTS_TTL_MS,
+                                                       .principal = principal,
+                                                       .refused = refused,
+                                                       .headers = async_headers,
+                                                       .header_count = shared->durable ? 0 : 1};
+    digest_hmac_sha256(state_action_key(shared->state), &purpose, 1, &key);
+    shared->mcp =
+        mcp_server_new(&shared->mcp_description, slice_from(key.bytes, sizeof key.bytes), shared->clock, shared->worker_count);
+    return shared->mcp;
+}
+
+/* ---- the route ---- */
+
+void api_mcp(struct api_call *call)
+{
+    if (call->http->method == HTTP_METHOD_POST && !body_check(call))
+        evaluate_count_refused(call);
     else
-        mcp_fail(mcp, JSONRPC_METHOD_NOT_FOUND, "Method not found");
-}
-
-void mcp_dispatch(struct jsonrpc_call *rpc, struct slice method, const cJSON *params)
-{
-    struct mcp_call *mcp = arena_zalloc(rpc->call->http->arena, sizeof *mcp);
-
-    if (!mcp) {
-        reply_problem(rpc->call, 503, "", "out of memory; try again");
-        return;
-    }
-    *mcp = (struct mcp_call){.rpc = *rpc, .method = method, .params = params};
-    if (params && !cJSON_IsObject(params)) {
-        jsonrpc_fail(rpc, 400, JSONRPC_INVALID_PARAMS, SLICE("/params: expected an object"));
-        return;
-    }
-    if (mcp_check(mcp))
-        run(mcp);
+        mcp_handle(call->api->mcp, call->http, call);
 }
 
 /* ---- asking a resource ---- */
 
-struct slice mcp_escape(struct mcp_call *mcp, struct slice text)
+struct slice api_mcp_escape(struct mcp_call *mcp, struct slice text)
 {
     static const char digits[] = "0123456789ABCDEF";
     struct buf out;
 
-    buf_create(&out, mcp->rpc.call->http->arena);
+    buf_create(&out, mcp->http->arena);
     for (size_t i = 0; i < text.size; i++) {
         unsigned char c = (unsigned char)text.data[i];
 
@@ -79,10 +99,11 @@ struct slice mcp_escape(struct mcp_call *mcp, struct slice text)
     return buf_slice(&out);
 }
 
-void mcp_ask(struct mcp_call *mcp, enum http_method method, struct slice path, struct slice query, struct slice body,
-             void (*handle)(struct api_call *call), void (*answered)(struct api_call *call, int status, struct slice answer))
+void api_mcp_ask(struct mcp_call *mcp, enum http_method method, struct slice path, struct slice query, struct slice body,
+                 void (*handle)(struct api_call *call),
+                 void (*answered)(struct api_call *call, int status, struct slice answer))
 {
-    struct api_call *call = mcp->rpc.call;
+    struct api_call *call = api_mcp_caller(mcp);
 
     call->http->method = method;
     call->http->raw_path = path;

@@ -52,7 +52,7 @@ static void add_members(struct buf *out, const cJSON *container, unsigned depth)
     }
 }
 
-void mcp_render_document(struct buf *out, const cJSON *document)
+void api_mcp_render_document(struct buf *out, const cJSON *document)
 {
     add_members(out, document, 0);
 }
@@ -81,7 +81,7 @@ static void add_list(struct buf *out, const char *title, const cJSON *list)
     }
 }
 
-void mcp_render_decision(struct buf *out, const cJSON *decision)
+void api_mcp_render_decision(struct buf *out, const cJSON *decision)
 {
     int64_t tier = 0;
 
@@ -97,4 +97,33 @@ void mcp_render_decision(struct buf *out, const cJSON *decision)
     add_line(out, "Escalation: ", json_get_text(decision, "escalation_id"));
     add_line(out, "Decision id: ", json_get_text(decision, "decision_id"));
     add_line(out, "Audit log id: ", json_get_text(decision, "audit_log_id"));
+}
+
+/* ---- the same from a decision that was just made ---- */
+
+static void add_texts(struct buf *out, const char *title, const struct slice *texts, size_t count)
+{
+    if (count > 0)
+        buf_add_str(out, title);
+    for (size_t i = 0; i < count; i++)
+        add_line(out, "- ", texts[i]);
+}
+
+void api_mcp_render_decided(struct buf *out, struct arena *arena, const struct decision *decision)
+{
+    const struct verdict *verdict = &decision->verdict;
+
+    buf_add_str(out, "Decision: ");
+    buf_add_str(out, decision_outcome_name(decision->outcome));
+    buf_printf(out, " (tier %d)\n\n", verdict->tier);
+    add_line(out, "", decision->rationale);
+    add_line(out, "\nNext steps: ", decision_next_steps(arena, decision));
+    add_texts(out, "\nMissing, ask again with:\n", verdict->missing, verdict->missing_count);
+    add_texts(out, "\nInstead you could:\n", verdict->alternatives, verdict->alternative_count);
+    buf_add_char(out, '\n');
+    add_line(out, "Escalation: ", decision->escalation_id);
+    if (!decision->sequenced)
+        return;
+    add_line(out, "Decision id: ", decision->id);
+    buf_printf(out, "Audit log id: audit-%llu\n", (unsigned long long)decision->ledger_index);
 }

@@ -1,252 +1,197 @@
-/* tools/list and tools/call. */
-#include "api/mcp_tool.h"
+/* The tools that are views of a resource. */
+#include "api/mcp.h"
 #include "api/reply.h"
-#include "base/text.h"
-
-enum { TOOLS_TTL_MS = 3600000, NAME_SHOWN_MAX = 80 };
-
-static bool may_use(const struct mcp_call *mcp, const struct mcp_tool *tool)
-{
-    return !tool->admin_only || mcp->rpc.call->role == API_ROLE_ADMIN;
-}
-
-/* ---- tools/list ---- */
-
-static void write_input(struct json_writer *w, const struct mcp_tool *tool)
-{
-    json_begin_object(w);
-    json_key(w, "type");
-    json_string(w, SLICE("object"));
-    json_key(w, "properties");
-    json_begin_object(w);
-    for (const struct mcp_parameter *parameter = tool->parameters; parameter->name; parameter++) {
-        json_key(w, parameter->name);
-        buf_add_char(w->out, '{');
-        buf_add_str(w->out, parameter->schema);
-        buf_add_char(w->out, '}');
-        w->comma = true;
-    }
-    json_end_object(w);
-    json_key(w, "required");
-    json_begin_array(w);
-    for (const struct mcp_parameter *parameter = tool->parameters; parameter->name; parameter++) {
-        if (parameter->required)
-            json_string(w, slice_from_str(parameter->name));
-    }
-    json_end_array(w);
-    json_key(w, "additionalProperties");
-    json_bool(w, false);
-    json_end_object(w);
-}
-
-static void write_annotations(struct json_writer *w, const struct mcp_tool *tool)
-{
-    json_begin_object(w);
-    json_key(w, "title");
-    json_string(w, slice_from_str(tool->title));
-    json_key(w, "readOnlyHint");
-    json_bool(w, tool->read_only);
-    json_key(w, "destructiveHint");
-    json_bool(w, false);
-    json_key(w, "idempotentHint");
-    json_bool(w, tool->idempotent || tool->read_only);
-    json_key(w, "openWorldHint");
-    json_bool(w, false);
-    json_end_object(w);
-}
-
-static void write_tool(struct json_writer *w, const struct mcp_tool *tool)
-{
-    json_begin_object(w);
-    json_key(w, "name");
-    json_string(w, slice_from_str(tool->name));
-    json_key(w, "title");
-    json_string(w, slice_from_str(tool->title));
-    json_key(w, "description");
-    json_string(w, slice_from_str(tool->description));
-    json_key(w, "inputSchema");
-    write_input(w, tool);
-    json_key(w, "outputSchema");
-    json_raw(w, slice_from_str(tool->output));
-    json_key(w, "annotations");
-    write_annotations(w, tool);
-    json_end_object(w);
-}
-
-/* One page holds all; which tools there are depends on the caller's role, and on nothing else. */
-void mcp_tools_list(struct mcp_call *mcp)
-{
-    struct buf out;
-    struct json_writer w;
-
-    if (json_get(mcp->params, "cursor")) {
-        mcp_fail(mcp, JSONRPC_INVALID_PARAMS, "/params/cursor: not a cursor of this list; it has one page");
-        return;
-    }
-    mcp_result_begin(mcp, &out, &w);
-    json_key(&w, "tools");
-    json_begin_array(&w);
-    for (size_t i = 0; i < mcp_tool_count; i++) {
-        if (may_use(mcp, &mcp_tools[i]))
-            write_tool(&w, &mcp_tools[i]);
-    }
-    json_end_array(&w);
-    mcp_result_cache(mcp, &w, TOOLS_TTL_MS, false);
-    mcp_result_end(mcp, &out, &w);
-}
 
 /* ---- results ---- */
 
-static void write_content(struct json_writer *w, struct slice text)
+void api_mcp_fail_tool(struct mcp_call *mcp, struct slice message)
 {
-    json_key(w, "content");
-    json_begin_array(w);
-    json_begin_object(w);
-    json_key(w, "type");
-    json_string(w, SLICE("text"));
-    json_key(w, "text");
-    json_string(w, text);
-    json_end_object(w);
-    json_end_array(w);
+    mcp_answer_tool(mcp, message.data ? message : SLICE("out of memory; try again"), (struct slice){0}, true);
 }
 
-void mcp_tool_fail(struct mcp_call *mcp, struct slice message)
-{
-    struct buf out;
-    struct json_writer w;
-
-    mcp_result_begin(mcp, &out, &w);
-    write_content(&w, message);
-    json_key(&w, "isError");
-    json_bool(&w, true);
-    mcp_result_end(mcp, &out, &w);
-}
-
-void mcp_tool_answered(struct api_call *call, int status, struct slice answer)
+static void answered_with(struct api_call *call, int status, struct slice answer,
+                          void (*render)(struct buf *out, const cJSON *document))
 {
     const struct json_limits limits = {.bytes = SIZE_MAX, .depth = 64, .members = UINT32_MAX};
-    struct mcp_call *mcp = mcp_of(call);
-    struct buf out, text;
-    struct json_writer w;
+    struct mcp_call *mcp = api_mcp_of(call);
+    struct buf text;
     struct error error;
     cJSON *document = NULL;
 
     call->captured = NULL;
     if (status >= 400 || json_parse(call->http->arena, answer, &limits, &document, &error) != STATUS_OK) {
-        mcp_tool_fail(mcp, status >= 400 ? answer : SLICE("the answer could not be read; try again"));
+        api_mcp_fail_tool(mcp, status >= 400 ? answer : SLICE("the answer could not be read; try again"));
         return;
     }
     buf_create(&text, call->http->arena);
-    mcp->tool->render(&text, document);
-    mcp_result_begin(mcp, &out, &w);
-    write_content(&w, buf_slice(&text));
-    json_key(&w, "structuredContent");
-    json_raw(&w, answer);
-    json_key(&w, "isError");
-    json_bool(&w, false);
-    out.failed = out.failed || text.failed;
-    mcp_result_end(mcp, &out, &w);
+    render(&text, document);
+    if (text.failed)
+        api_mcp_fail_tool(mcp, SLICE("the answer needs more memory than one call may use"));
+    else
+        mcp_answer_tool(mcp, buf_slice(&text), answer, false);
 }
 
-/* ---- tools/call ---- */
-
-static const struct mcp_tool *find_tool(const struct mcp_call *mcp, struct slice name)
+void api_mcp_answered(struct api_call *call, int status, struct slice answer)
 {
-    for (size_t i = 0; i < mcp_tool_count; i++) {
-        if (slice_equal_str(name, mcp_tools[i].name) && may_use(mcp, &mcp_tools[i]))
-            return &mcp_tools[i];
-    }
-    return NULL;
+    answered_with(call, status, answer, api_mcp_render_document);
 }
 
-static bool type_fits(const cJSON *value, enum mcp_type type)
+static void decision_answered(struct api_call *call, int status, struct slice answer)
 {
-    int64_t number;
-
-    switch (type) {
-    case MCP_TEXT:
-        return cJSON_IsString(value);
-    case MCP_INTEGER:
-        return json_is_integer(value, &number);
-    case MCP_BOOLEAN:
-        return cJSON_IsBool(value);
-    case MCP_OBJECT:
-        return cJSON_IsObject(value);
-    default:
-        return true;
-    }
+    answered_with(call, status, answer, api_mcp_render_decision);
 }
 
-static const struct mcp_parameter *find_parameter(const struct mcp_tool *tool, const char *name)
+/* ---- arguments ---- */
+
+static struct slice escaped(struct mcp_call *mcp, const cJSON *arguments, const char *name)
 {
-    for (const struct mcp_parameter *parameter = tool->parameters; parameter->name; parameter++) {
-        if (strcmp(parameter->name, name) == 0)
-            return parameter;
-    }
-    return NULL;
+    return api_mcp_escape(mcp, json_get_text(arguments, name));
 }
 
-static struct slice unknown_argument(struct arena *arena, const struct mcp_tool *tool, const char *name)
+/* The arguments without `left_out` and the agent's name, as a resource's body; the HTTP layer ends bodies with a NUL past their
+ * size. */
+static struct slice as_body(struct mcp_call *mcp, const cJSON *arguments, const char *left_out)
 {
-    const char *best = NULL;
-    unsigned best_distance = 4;
-
-    for (const struct mcp_parameter *parameter = tool->parameters; parameter->name; parameter++) {
-        unsigned distance = text_distance(slice_from_str(name), slice_from_str(parameter->name), 3);
-
-        if (distance < best_distance) {
-            best_distance = distance;
-            best = parameter->name;
-        }
-    }
-    return arena_printf(arena, "/%.*s: %s takes no such argument%s%s%s", NAME_SHOWN_MAX, name, tool->name,
-                        best ? "; did you mean " : "", best ? best : "", best ? "?" : "");
-}
-
-/* What does not fit the tool's schema, or empty. */
-static struct slice check_arguments(struct arena *arena, const struct mcp_tool *tool, const cJSON *arguments)
-{
-    static const char *const types[] = {"a text", "an integer", "true or false", "an object", ""};
+    struct arena *arena = mcp->http->arena;
+    struct buf out;
+    struct json_writer w = {.out = &out};
     const cJSON *member;
 
+    buf_create(&out, arena);
+    json_begin_object(&w);
     cJSON_ArrayForEach(member, arguments)
     {
-        const struct mcp_parameter *parameter = find_parameter(tool, member->string);
-
-        if (!parameter)
-            return unknown_argument(arena, tool, member->string);
-        if (!type_fits(member, parameter->type))
-            return arena_printf(arena, "/%s: expected %s", parameter->name, types[parameter->type]);
+        if (strcmp(member->string, left_out) == 0 || strcmp(member->string, "agent_identity") == 0)
+            continue;
+        json_key(&w, member->string);
+        json_value(&w, arena, member);
     }
-    for (const struct mcp_parameter *parameter = tool->parameters; parameter->name; parameter++) {
-        if (parameter->required && !json_get(arguments, parameter->name))
-            return arena_printf(arena, "/%s: is missing; %s needs it", parameter->name, tool->name);
-    }
-    return (struct slice){0};
+    json_end_object(&w);
+    buf_add_char(&out, '\0');
+    return out.failed ? (struct slice){0} : slice_from(out.data, out.size - 1);
 }
 
-void mcp_tools_call(struct mcp_call *mcp)
+bool api_mcp_take_agent(struct mcp_call *mcp, const cJSON *arguments)
 {
-    struct arena *arena = mcp->rpc.call->http->arena;
-    const cJSON *arguments = json_get(mcp->params, "arguments");
-    struct slice name = json_get_text(mcp->params, "name"), fault;
+    struct api_call *call = api_mcp_caller(mcp);
+    struct slice named = json_get_text(arguments, "agent_identity");
 
-    mcp->tool = find_tool(mcp, name);
-    if (!mcp->tool) {
-        fault = arena_printf(arena, "Unknown tool: %.*s", (int)(name.size < NAME_SHOWN_MAX ? name.size : NAME_SHOWN_MAX),
-                             name.data ? name.data : "");
-        jsonrpc_fail(&mcp->rpc, 200, JSONRPC_INVALID_PARAMS, fault);
+    if (call->agent.size == 0)
+        call->agent = named;
+    if (call->role == API_ROLE_ADMIN || named.size == 0 || slice_equal(named, call->agent))
+        return true;
+    api_mcp_fail_tool(mcp, SLICE("agent_identity: your connection names another agent; leave it out, or name yourself"));
+    return false;
+}
+
+/* ---- about an agent ---- */
+
+static void ask_about_agent(struct mcp_call *mcp, const cJSON *arguments, const char *what, struct slice query,
+                            void (*handle)(struct api_call *call))
+{
+    struct slice named = json_get_text(arguments, "agent_identity"), agent, path;
+
+    if (!api_mcp_take_agent(mcp, arguments))
+        return;
+    agent = named.size > 0 ? named : api_mcp_caller(mcp)->agent;
+    if (agent.size == 0) {
+        api_mcp_fail_tool(mcp, SLICE("agent_identity: say which agent this is about"));
         return;
     }
-    if (!arguments)
-        arguments = json_new_object(arena);
-    if (!cJSON_IsObject(arguments)) {
-        mcp_fail(mcp, JSONRPC_INVALID_PARAMS, "/params/arguments: expected an object");
-        return;
+    path = arena_printf(mcp->http->arena, "/v1/agents/%.*s/%s", SLICE_ARG(api_mcp_escape(mcp, agent)), what);
+    api_mcp_ask(mcp, HTTP_METHOD_GET, path, query, (struct slice){0}, handle, api_mcp_answered);
+}
+
+void api_mcp_budget(struct mcp_call *mcp, const cJSON *arguments)
+{
+    ask_about_agent(mcp, arguments, "budget", (struct slice){0}, api_agents_budget);
+}
+
+void api_mcp_quota(struct mcp_call *mcp, const cJSON *arguments)
+{
+    ask_about_agent(mcp, arguments, "quota", (struct slice){0}, api_agents_quota);
+}
+
+void api_mcp_autonomy(struct mcp_call *mcp, const cJSON *arguments)
+{
+    int64_t days = 7;
+
+    json_get_i64(arguments, "days", &days);
+    ask_about_agent(mcp, arguments, "autonomy", arena_printf(mcp->http->arena, "days=%lld", (long long)days),
+                    api_agents_autonomy);
+}
+
+void api_mcp_ownership(struct mcp_call *mcp, const cJSON *arguments)
+{
+    ask_about_agent(mcp, arguments, "ownership",
+                    arena_printf(mcp->http->arena, "resource=%.*s", SLICE_ARG(escaped(mcp, arguments, "resource"))),
+                    api_agents_ownership);
+}
+
+/* ---- about a decision ---- */
+
+static void ask_decision(struct mcp_call *mcp, const cJSON *arguments,
+                         void (*answered)(struct api_call *call, int status, struct slice answer))
+{
+    struct slice path = arena_printf(mcp->http->arena, "/v1/decisions/%.*s", SLICE_ARG(escaped(mcp, arguments, "decision_id")));
+
+    if (api_mcp_take_agent(mcp, arguments))
+        api_mcp_ask(mcp, HTTP_METHOD_GET, path, (struct slice){0}, (struct slice){0}, api_decisions_show, answered);
+}
+
+void api_mcp_decision(struct mcp_call *mcp, const cJSON *arguments)
+{
+    ask_decision(mcp, arguments, decision_answered);
+}
+
+void api_mcp_explain(struct mcp_call *mcp, const cJSON *arguments)
+{
+    ask_decision(mcp, arguments, api_mcp_answered);
+}
+
+void api_mcp_outcome(struct mcp_call *mcp, const cJSON *arguments)
+{
+    struct slice path =
+        arena_printf(mcp->http->arena, "/v1/decisions/%.*s/outcome", SLICE_ARG(escaped(mcp, arguments, "decision_id")));
+
+    if (api_mcp_take_agent(mcp, arguments))
+        api_mcp_ask(mcp, HTTP_METHOD_POST, path, (struct slice){0}, as_body(mcp, arguments, "decision_id"),
+                    api_decisions_outcome, api_mcp_answered);
+}
+
+/* ---- the reviewers' ---- */
+
+void api_mcp_escalations(struct mcp_call *mcp, const cJSON *arguments)
+{
+    static const char *const names[] = {"state", "agent", "cursor"};
+    struct buf query;
+    int64_t limit = 0;
+
+    buf_create(&query, mcp->http->arena);
+    buf_printf(&query, "limit=%lld", (long long)(json_get_i64(arguments, "limit", &limit) ? limit : API_LIMIT_DEFAULT));
+    for (size_t i = 0; i < 3; i++) {
+        if (json_get_text(arguments, names[i]).size > 0)
+            buf_printf(&query, "&%s=%.*s", names[i], SLICE_ARG(escaped(mcp, arguments, names[i])));
     }
-    fault = check_arguments(arena, mcp->tool, arguments);
-    if (fault.size > 0)
-        mcp_tool_fail(mcp, fault);
-    else
-        mcp->tool->ask(mcp, arguments);
+    api_mcp_ask(mcp, HTTP_METHOD_GET, SLICE("/v1/escalations"), buf_slice(&query), (struct slice){0}, api_escalations_list,
+                api_mcp_answered);
+}
+
+static void resolve(struct mcp_call *mcp, const cJSON *arguments, const char *verb, void (*handle)(struct api_call *call))
+{
+    struct slice path =
+        arena_printf(mcp->http->arena, "/v1/escalations/%.*s/%s", SLICE_ARG(escaped(mcp, arguments, "escalation_id")), verb);
+
+    api_mcp_ask(mcp, HTTP_METHOD_POST, path, (struct slice){0}, as_body(mcp, arguments, "escalation_id"), handle,
+                api_mcp_answered);
+}
+
+void api_mcp_approve(struct mcp_call *mcp, const cJSON *arguments)
+{
+    resolve(mcp, arguments, "approve", api_escalations_approve);
+}
+
+void api_mcp_deny(struct mcp_call *mcp, const cJSON *arguments)
+{
+    resolve(mcp, arguments, "deny", api_escalations_deny);
 }

@@ -7,118 +7,134 @@
 
 enum { WAITERS_GROWTH = 0 }; /* the number of those that wait for entries; escalations begin at 1 */
 
-/* In the call's arena. */
-struct api_waiter {
-    struct api_waiter *next, *previous;
-    struct api_call *call;
-    uint64_t number;
-    struct http_timer *timer;
-    void (*resume)(struct api_call *call);
-};
+/* ---- the list ---- */
 
-/* From the sequencer's thread to a worker. */
-struct waiters_message {
-    struct work work;
-    struct api *api;
-    uint64_t number;
-};
-
-static void waiter_finish(struct api_waiter *waiter)
+void waiters_insert(struct api_waiters *waiters, struct api_waiter *waiter, uint64_t escalation_number,
+                    void (*changed)(struct api_waiter *waiter))
 {
-    struct api_waiters *waiters = &waiter->call->api->waiters;
-    struct http_call *http = waiter->call->http;
+    *waiter = (struct api_waiter){.next = waiters->first, .waiters = waiters, .number = escalation_number, .changed = changed};
+    if (waiters->first)
+        waiters->first->previous = waiter;
+    waiters->first = waiter;
+    atomic_fetch_add(&waiters->count, 1);
+}
 
+void waiters_remove(struct api_waiter *waiter)
+{
+    struct api_waiters *waiters = waiter->waiters;
+
+    if (!waiters)
+        return;
+    if (waiters->cursor == waiter)
+        waiters->cursor = waiter->next;
     if (waiter->previous)
         waiter->previous->next = waiter->next;
     else
         waiters->first = waiter->next;
     if (waiter->next)
         waiter->next->previous = waiter->previous;
+    waiter->waiters = NULL;
     atomic_fetch_sub(&waiters->count, 1);
-    http_timer_cancel(waiter->timer);
+}
+
+/* ---- long polls; in the call's arena ---- */
+
+struct poll {
+    struct api_waiter waiter; /* first */
+    struct api_call *call;
+    struct http_timer *timer;
+    void (*resume)(struct api_call *call);
+};
+
+static void poll_finish(struct poll *poll)
+{
+    struct http_call *http = poll->call->http;
+
+    waiters_remove(&poll->waiter);
+    http_timer_cancel(poll->timer);
     http->on_abort = NULL;
     http->on_drain = NULL;
-    waiter->resume(waiter->call);
+    poll->resume(poll->call);
 }
 
-static void waiter_timed_out(void *context)
+static void poll_changed(struct api_waiter *waiter)
 {
-    struct api_waiter *waiter = context;
-
-    waiter->timer = NULL;
-    waiter_finish(waiter);
+    poll_finish((struct poll *)waiter);
 }
 
-static struct api_waiter *waiter_of(struct http_call *http)
+static void poll_timed_out(void *context)
+{
+    struct poll *poll = context;
+
+    poll->timer = NULL;
+    poll_finish(poll);
+}
+
+static void poll_interrupted(struct http_call *http)
 {
     const struct api_call *call = http->user;
 
     for (struct api_waiter *waiter = call->api->waiters.first; waiter; waiter = waiter->next) {
-        if (waiter->call == call)
-            return waiter;
+        if (waiter->changed != poll_changed || ((struct poll *)waiter)->call != call)
+            continue;
+        poll_finish((struct poll *)waiter);
+        return;
     }
-    return NULL;
 }
 
-static void waiter_interrupted(struct http_call *http)
+static struct poll *poll_new(struct api_call *call, uint64_t number, unsigned wait_s, void (*resume)(struct api_call *call))
 {
-    struct api_waiter *waiter = waiter_of(http);
+    struct poll *poll = arena_zalloc(call->http->arena, sizeof *poll);
 
-    if (waiter)
-        waiter_finish(waiter);
-}
-
-static struct api_waiter *waiter_new(struct api_call *call, uint64_t number, unsigned wait_s,
-                                     void (*resume)(struct api_call *call))
-{
-    struct api_waiters *waiters = &call->api->waiters;
-    struct api_waiter *waiter = arena_zalloc(call->http->arena, sizeof *waiter);
-
-    if (waiter) {
-        *waiter = (struct api_waiter){.next = waiters->first, .call = call, .number = number, .resume = resume};
-        waiter->timer = http_timer_start(call->api->http, wait_s * 1000, waiter_timed_out, waiter);
-    }
-    if (!waiter || !waiter->timer) {
+    if (poll)
+        poll->timer = http_timer_start(call->api->http, wait_s * 1000, poll_timed_out, poll);
+    if (!poll || !poll->timer) {
         reply_problem(call, 503, "", "out of memory; try again");
         return NULL;
     }
-    if (waiters->first)
-        waiters->first->previous = waiter;
-    waiters->first = waiter;
-    atomic_fetch_add(&waiters->count, 1);
-    call->http->on_abort = waiter_interrupted;
-    call->http->on_drain = waiter_interrupted;
-    return waiter;
+    poll->call = call;
+    poll->resume = resume;
+    waiters_insert(&call->api->waiters, &poll->waiter, number, poll_changed);
+    call->http->on_abort = poll_interrupted;
+    call->http->on_drain = poll_interrupted;
+    return poll;
 }
 
 void waiters_add(struct api_call *call, uint64_t escalation_number, unsigned wait_s, void (*resume)(struct api_call *call))
 {
-    (void)waiter_new(call, escalation_number, wait_s, resume);
+    (void)poll_new(call, escalation_number, wait_s, resume);
 }
 
 void waiters_add_growth(struct api_call *call, uint64_t size, unsigned wait_s, void (*resume)(struct api_call *call))
 {
-    struct api_waiter *waiter = waiter_new(call, WAITERS_GROWTH, wait_s, resume);
+    struct poll *poll = poll_new(call, WAITERS_GROWTH, wait_s, resume);
 
-    if (!waiter)
+    if (!poll)
         return;
     atomic_store(&call->api->waiters.growth_wanted, true);
     if (ledger_durable(call->api->shared->ledger) > size) /* it grew before the sequencer could see the wish */
-        waiter_finish(waiter);
+        poll_finish(poll);
 }
+
+/* ---- from the sequencer's thread to a worker ---- */
+
+struct waiters_message {
+    struct work work;
+    struct api *api;
+    uint64_t number;
+};
 
 static void message_arrived(struct work *work)
 {
     struct waiters_message *message = (struct waiters_message *)work;
-    struct api_waiter *waiter = message->api->waiters.first;
+    struct api_waiters *waiters = &message->api->waiters;
 
-    while (waiter) {
-        struct api_waiter *next = waiter->next;
-
+    for (struct api_waiter *waiter = waiters->first; waiter; waiter = waiters->cursor) {
+        waiters->cursor = waiter->next;
         if (waiter->number == message->number)
-            waiter_finish(waiter);
-        waiter = next;
+            waiter->changed(waiter);
     }
+    waiters->cursor = NULL;
     free(message);
 }
 

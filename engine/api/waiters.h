@@ -1,6 +1,6 @@
 /*
- * Long polls: calls of one worker that wait for an escalation to change, or for the ledger to grow. The sequencer's thread
- * tells every worker that has any.
+ * Calls of one worker that wait for an escalation to change, or for the ledger to grow: long polls of REST, and what MCP lets
+ * wait. The sequencer's thread tells every worker that has any. All but the notify functions: the worker's thread.
  */
 #ifndef EDICT_API_WAITERS_H
 #define EDICT_API_WAITERS_H
@@ -9,15 +9,27 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct api_waiter;
 struct api_call;
 struct api_shared;
+struct api_waiters;
+
+/* Embedded in what waits. */
+struct api_waiter {
+    struct api_waiter *next, *previous;
+    struct api_waiters *waiters; /* NULL: in no list */
+    uint64_t number;
+    void (*changed)(struct api_waiter *waiter); /* may remove itself, and others */
+};
 
 struct api_waiters {
-    struct api_waiter *first;
+    struct api_waiter *first, *cursor;
     _Atomic unsigned count;     /* read by the sequencer's thread */
     _Atomic bool growth_wanted; /* somebody waits for entries and no message is on its way */
 };
+
+void waiters_insert(struct api_waiters *waiters, struct api_waiter *waiter, uint64_t escalation_number,
+                    void (*changed)(struct api_waiter *waiter));
+void waiters_remove(struct api_waiter *waiter); /* accepts one that is in no list */
 
 /* Calls `resume` on this worker's thread once: when the escalation has changed, after `wait_s` seconds, when the client has
  * gone, or at the drain. */

@@ -271,6 +271,8 @@ static enum status start_workers(struct server *server, struct error *error)
                                              .escalation_ttl_ms = server->config.escalation_ttl_s * 1000};
     enum status status = STATUS_OK;
 
+    if (!api_mcp_new(&server->shared))
+        return error_set(error, STATUS_NO_MEMORY, "", "out of memory");
     for (size_t w = 0; w < server->worker_count && status == STATUS_OK; w++) {
         int *fds = &server->fds[w * SERVER_LISTENERS];
 
@@ -490,6 +492,7 @@ void server_stop(struct server *server)
     for (size_t w = 0; w < server->worker_count && server->workers; w++)
         worker_destroy(&server->workers[w]);
     judge_delete(server->judge);
+    mcp_server_delete(server->shared.mcp);
     activation_delete(server->activation);
     ledger_close(server->ledger);
     state_close(server->state);

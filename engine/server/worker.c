@@ -24,7 +24,8 @@ enum status worker_create(struct worker *worker, const struct api_shared *shared
         policy_vm_delete(vm);
         return error->status;
     }
-    api_create(&worker->api, shared, worker->http, position, vm, epoch, settings);
+    if (!api_create(&worker->api, shared, worker->http, position, vm, epoch, settings))
+        return error_set(error, STATUS_NO_MEMORY, "", "out of memory");
     for (int tag = API_LISTENER_MCP; tag <= API_LISTENER_UNIX && status == STATUS_OK; tag++)
         status = worker_listen(worker, tag, fds[tag], error);
     return status;

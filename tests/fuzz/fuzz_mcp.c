@@ -73,7 +73,9 @@ static void start(void)
     epoch = state_policy_epoch(shared.state);
     if (!worker || request.outcome.status != STATUS_OK)
         die(&request.outcome.error);
-    api_create(&api, &shared, worker, 0, activation_take(shared.activation, 0, epoch), epoch, &settings);
+    if (!api_mcp_new(&shared) ||
+        !api_create(&api, &shared, worker, 0, activation_take(shared.activation, 0, epoch), epoch, &settings))
+        abort();
 }
 
 static size_t write_head(char *out, size_t room, unsigned char how, size_t size)

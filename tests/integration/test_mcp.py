@@ -8,7 +8,6 @@ from conftest import BUILD, ROOT
 
 NEWEST = "2026-07-28"
 META = "io.modelcontextprotocol/"
-NODE = ROOT / "build/node"
 
 
 def legacy(server, method, params=None, admin=False, agent="agent-1", **headers):
@@ -93,7 +92,7 @@ def test_methods_of_the_other_era_are_not_there(simple):
 
 
 @pytest.mark.parametrize("body, status, code", [
-    (b"", 400, -32700), (b"{", 400, -32700), (b"[]", 400, -32600), (b'[{"jsonrpc":"2.0","id":1,"method":"ping"}]', 400, -32600),
+    (b"", 400, -32700), (b"{", 400, -32700), (b"[]", 400, -32600),
     (b'{"id":1,"method":"ping"}', 400, -32600), (b'{"jsonrpc":"2.0","id":{},"method":"ping"}', 400, -32600),
     (b'{"jsonrpc":"2.0","id":1,"method":4}', 400, -32600), (b'{"jsonrpc":"2.0","id":1,"method":"ping","params":[1]}', 400, -32602),
     (b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":4}}', 200, -32602),
@@ -210,20 +209,6 @@ def test_resources_and_prompts(simple):
     assert modern(simple, "prompts/get", {"name": "explain_decision"}).json["error"]["code"] == -32602
 
 
-# The scenarios of the official conformance suite that need no tools of their own.
-CONFORMANCE = [
-    (NEWEST, one)
-    for one in ("tools-list", "server-sse-multiple-streams", "sep-2164-resource-not-found", "dns-rebinding-protection", "http-header-validation",
-                "input-required-result-unsupported-methods", "caching")
-] + [("2025-11-25", one) for one in ("server-initialize", "ping", "tools-list", "dns-rebinding-protection", "resources-list", "prompts-list")]
-
-
-@pytest.mark.parametrize("version, scenario", CONFORMANCE)
-def test_conformance(simple, version, scenario):
-    words = ["server", "--url", simple.endpoints["mcp"].rstrip("/").replace("127.0.0.1", "localhost") + "/mcp", "--scenario", scenario, "--spec-version", version]
-    program = NODE / "node_modules/@modelcontextprotocol/conformance/dist/index.js"
-    shown = subprocess.run([NODE / "node_modules/.bin/node", program, *words], capture_output=True, text=True, timeout=120, cwd=NODE)
-    assert shown.returncode == 0 and ", 0 failed, 0 warnings" in shown.stdout, shown.stdout + shown.stderr
 
 
 # ---- edict mcp: standard input and output ----
@@ -285,3 +270,33 @@ def test_a_call_that_waits_holds_up_no_other(simple):
     finally:
         program.kill()
         program.wait()
+
+
+# ---- batches, of 2025-03-26 only ----
+
+
+def test_a_batch_is_answered_as_one(simple):
+    batch = [
+        {"jsonrpc": "2.0", "id": 1, "method": "ping"},
+        {"jsonrpc": "2.0", "method": "notifications/initialized"},
+        {"jsonrpc": "2.0", "id": "two", "method": "tools/call", "params": {"name": "evaluate_request", "arguments": {"operation": "read", "agent_identity": "agent-1"}}},
+        {"jsonrpc": "2.0", "id": 3, "method": "governance/evaluate", "params": {"operation": "read", "agent_identity": "agent-1"}},
+        {"jsonrpc": "1.0", "id": 4, "method": "ping"},
+        7,
+        {"jsonrpc": "2.0", "id": 5, "method": "initialize", "params": {"protocolVersion": "2025-03-26"}},
+    ]
+    for headers in ({}, {"MCP-Protocol-Version": "2025-03-26"}):
+        answer = simple.call("POST", "/mcp", batch, door="mcp", headers=headers)
+        assert answer.status == 200
+        one, two, three, four, five, six = answer.json
+        assert one == {"jsonrpc": "2.0", "id": 1, "result": {}}
+        assert two["id"] == "two" and two["result"]["structuredContent"]["decision"] == "approve"
+        assert three["id"] == 3 and three["result"]["decision"] == "approve"
+        assert four["error"]["code"] == -32600 and four["id"] == 4 and five["error"]["code"] == -32600 and five["id"] is None
+        assert six["error"]["code"] == -32600
+    later = simple.call("POST", "/mcp", batch, door="mcp", headers={"MCP-Protocol-Version": "2025-06-18"})
+    assert later.status == 400 and later.json["error"]["code"] == -32600 and "2025-03-26" in later.json["error"]["message"]
+    note = simple.call("POST", "/mcp", [{"jsonrpc": "2.0", "method": "notifications/initialized"}], door="mcp")
+    assert note.status == 202 and note.body == b""
+    many = simple.call("POST", "/mcp", [{"jsonrpc": "2.0", "id": i, "method": "ping"} for i in range(33)], door="mcp")
+    assert many.status == 400 and "at most 32" in many.json["error"]["message"]

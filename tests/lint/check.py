@@ -19,8 +19,9 @@ MODULES = {
     "engine/policy": ("policy", {"base", "proto", "parse"}),
     "engine/state": ("state", {"base", "proto", "ledger"}),
     "engine/http": ("http", {"base"}),
-    "engine/api": ("api", {"base", "confine", "proto", "ledger", "policy", "state", "http", "engine"}),
-    "engine/server": ("server", {"base", "confine", "proto", "ledger", "policy", "state", "http", "engine", "api"}),
+    "engine/mcp": ("mcp", {"base", "proto", "http"}),
+    "engine/api": ("api", {"base", "confine", "proto", "ledger", "policy", "state", "http", "engine", "mcp"}),
+    "engine/server": ("server", {"base", "confine", "proto", "ledger", "policy", "state", "http", "engine", "api", "mcp"}),
     "engine": ("engine", {"base", "proto", "ledger", "policy", "state"}),
     "cli": ("cli", {"base", "proto", "ledger", "policy", "state", "engine"}),
 }

@@ -1,8 +1,8 @@
 /* Proofs, signed notes, checkpoints, proof files and tile paths: published vectors, and every size against a plain tree. */
-#include "ledger/base64.h"
 #include "ledger/log_key.h"
 #include "ledger/merkle.h"
 #include "ledger/tlog_proof.h"
+#include "proto/base64.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -2,8 +2,8 @@
  * Base64 (RFC 4648, section 4) as the C2SP formats need it: padded, and strict when read, so that one value has one spelling
  * and no bit of a signed file can change unnoticed. Pure; any thread.
  */
-#ifndef EDICT_LEDGER_BASE64_H
-#define EDICT_LEDGER_BASE64_H
+#ifndef EDICT_PROTO_BASE64_H
+#define EDICT_PROTO_BASE64_H
 
 #include "base/buf.h"
 

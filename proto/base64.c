@@ -1,4 +1,4 @@
-#include "ledger/base64.h"
+#include "proto/base64.h"
 
 static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
