@@ -7,109 +7,12 @@
 #include "cli/offline.h"
 #include "cli/policy.h"
 #include "cli/show.h"
-#include "cli/tally.h"
-#include "engine/replay.h"
+#include "engine/backtest.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
-enum { EXAMPLES_MAX = 20, ROWS_MAX = 15, OUTCOMES = 3 };
-
-struct example {
-    uint64_t index;
-    struct slice id, agent, operation, rules_before, rules_after;
-    enum decision_outcome before, after;
-    int tier_before, tier_after;
-    bool loosens;
-};
-
-struct backtest {
-    struct arena *arena;
-    uint64_t moved[OUTCOMES][OUTCOMES]; /* from, to */
-    uint64_t loosened;
-    struct tally rules, agents;
-    struct example examples[EXAMPLES_MAX]; /* those that loosen come first */
-    size_t example_count;
-};
-
-/* ---- gathering ---- */
-
-static struct slice rule_names(struct arena *arena, const struct verdict *verdict)
-{
-    struct buf out;
-
-    buf_create(&out, arena);
-    for (size_t i = 0; i < verdict->rule_count; i++) {
-        buf_add_str(&out, i > 0 ? " " : "");
-        buf_add_slice(&out, verdict->rules[i].name);
-    }
-    if (verdict->undecided)
-        buf_add_str(&out, "edict.undecided");
-    return buf_slice(&out);
-}
-
-static bool has_rule(const struct verdict *verdict, struct slice name)
-{
-    for (size_t i = 0; i < verdict->rule_count; i++) {
-        if (slice_equal(verdict->rules[i].name, name))
-            return true;
-    }
-    return false;
-}
-
-/* Rules that count in one of the two only. */
-static void tally_rules(struct backtest *backtest, const struct verdict *here, const struct verdict *there, const char *sign,
-                        bool loosens)
-{
-    for (size_t i = 0; i < here->rule_count; i++) {
-        if (!has_rule(there, here->rules[i].name)) {
-            struct slice name = arena_printf(backtest->arena, "%s%.*s", sign, SLICE_ARG(here->rules[i].name));
-
-            tally_add(&backtest->rules, name, loosens);
-        }
-    }
-}
-
-static void keep_example(struct backtest *backtest, const struct replay_difference *difference, bool loosens)
-{
-    const struct decision *before = difference->recorded, *after = difference->fresh;
-    struct example *slot = NULL;
-
-    if (backtest->example_count < EXAMPLES_MAX)
-        slot = &backtest->examples[backtest->example_count++];
-    for (size_t i = 0; !slot && loosens && i < EXAMPLES_MAX; i++) {
-        if (!backtest->examples[i].loosens)
-            slot = &backtest->examples[i];
-    }
-    if (!slot)
-        return;
-    *slot = (struct example){.index = difference->index,
-                             .id = arena_copy(backtest->arena, before->id),
-                             .agent = arena_copy(backtest->arena, before->request.agent_identity),
-                             .operation = arena_copy(backtest->arena, before->request.operation),
-                             .rules_before = rule_names(backtest->arena, &before->verdict),
-                             .rules_after = rule_names(backtest->arena, &after->verdict),
-                             .before = before->outcome,
-                             .after = after->outcome,
-                             .tier_before = before->verdict.tier,
-                             .tier_after = after->verdict.tier,
-                             .loosens = loosens};
-}
-
-static void note_difference(void *context, const struct replay_difference *difference)
-{
-    struct backtest *backtest = context;
-    const struct decision *before = difference->recorded, *after = difference->fresh;
-    bool loosens =
-        after->outcome != before->outcome ? after->outcome < before->outcome : after->verdict.tier < before->verdict.tier;
-
-    backtest->moved[before->outcome][after->outcome]++;
-    backtest->loosened += loosens;
-    tally_add(&backtest->agents, before->request.agent_identity, loosens);
-    tally_rules(backtest, &after->verdict, &before->verdict, "+ ", loosens);
-    tally_rules(backtest, &before->verdict, &after->verdict, "- ", loosens);
-    keep_example(backtest, difference, loosens);
-}
+enum { ROWS_MAX = 15 };
 
 static void show_progress(void *context, uint64_t done, uint64_t all)
 {
@@ -123,7 +26,7 @@ static void show_progress(void *context, uint64_t done, uint64_t all)
 static void print_examples(const struct backtest *backtest)
 {
     for (size_t i = 0; i < backtest->example_count; i++) {
-        const struct example *one = &backtest->examples[i];
+        const struct backtest_example *one = &backtest->examples[i];
 
         printf("\nentry %llu  %s (tier %d) -> %s (tier %d)%s\n  ", (unsigned long long)one->index,
                decision_outcome_name(one->before), one->tier_before, decision_outcome_name(one->after), one->tier_after,
@@ -139,82 +42,53 @@ static void print_examples(const struct backtest *backtest)
     }
 }
 
-static void print_table(const struct backtest *backtest)
+static void print_outcomes(const struct backtest *backtest)
 {
     printf("\n%-12s %10s %10s %10s\n", "from \\ to", "approve", "escalate", "deny");
-    for (int from = 0; from < OUTCOMES; from++) {
+    for (int from = 0; from < BACKTEST_OUTCOMES; from++) {
         printf("%-12s", decision_outcome_name((enum decision_outcome)from));
-        for (int to = 0; to < OUTCOMES; to++)
-            printf(" %10llu", (unsigned long long)backtest->moved[from][to]);
+        for (int to = 0; to < BACKTEST_OUTCOMES; to++)
+            printf(" %10llu", (unsigned long long)backtest->outcomes[from][to]);
         putchar('\n');
     }
 }
 
-static void put_number(struct json_writer *w, const char *name, uint64_t value)
+static void print_tiers(const struct backtest *backtest)
 {
-    json_key(w, name);
-    json_i64(w, (int64_t)value);
+    printf("\n%-12s %10s %10s %10s %10s\n", "from \\ to", "tier 0", "tier 1", "tier 2", "tier 3");
+    for (int from = 0; from < BACKTEST_TIERS; from++) {
+        printf("tier %-7d", from);
+        for (int to = 0; to < BACKTEST_TIERS; to++)
+            printf(" %10llu", (unsigned long long)backtest->tiers[from][to]);
+        putchar('\n');
+    }
 }
 
-static void write_examples(struct json_writer *w, const struct backtest *backtest)
+static void print_tally(const char *title, const struct tally *tally)
 {
-    json_begin_array(w);
-    for (size_t i = 0; i < backtest->example_count; i++) {
-        const struct example *one = &backtest->examples[i];
-
-        json_begin_object(w);
-        put_number(w, "ledger_index", one->index);
-        json_key(w, "decision_id");
-        json_string(w, one->id);
-        json_key(w, "agent_identity");
-        json_string(w, one->agent);
-        json_key(w, "operation");
-        json_string(w, one->operation);
-        json_key(w, "before");
-        json_string(w, slice_from_str(decision_outcome_name(one->before)));
-        json_key(w, "after");
-        json_string(w, slice_from_str(decision_outcome_name(one->after)));
-        put_number(w, "tier_before", (uint64_t)one->tier_before);
-        put_number(w, "tier_after", (uint64_t)one->tier_after);
-        json_key(w, "rules_before");
-        json_string(w, one->rules_before);
-        json_key(w, "rules_after");
-        json_string(w, one->rules_after);
-        json_key(w, "loosens");
-        json_bool(w, one->loosens);
-        json_end_object(w);
+    if (tally->count == 0)
+        return;
+    printf("\n%-44s %8s %8s\n", title, "changed", "looser");
+    for (size_t i = 0; i < tally->count && i < ROWS_MAX; i++) {
+        show_cell(stdout, tally->rows[i]->node.key, 44);
+        printf(" %8llu %8llu\n", (unsigned long long)tally->rows[i]->count, (unsigned long long)tally->rows[i]->loosened);
     }
-    json_end_array(w);
+    if (tally->count > ROWS_MAX)
+        printf("and %zu more\n", tally->count - ROWS_MAX);
 }
 
 static void print_json(const struct backtest *backtest, const struct replay_result *result)
 {
     struct buf out;
-    struct json_writer w = {.out = &out};
 
     buf_create(&out, NULL);
-    json_begin_object(&w);
-    put_number(&w, "entries", result->entries);
-    put_number(&w, "decisions", result->decisions);
-    put_number(&w, "differences", result->differences);
-    put_number(&w, "unreplayable", result->unreplayable);
-    put_number(&w, "erased", result->erased);
-    put_number(&w, "loosened", backtest->loosened);
-    json_key(&w, "rules");
-    tally_write(&w, &backtest->rules);
-    json_key(&w, "agents");
-    tally_write(&w, &backtest->agents);
-    json_key(&w, "examples");
-    write_examples(&w, backtest);
-    json_end_object(&w);
+    backtest_write(&out, backtest, result);
     printf("%.*s\n", (int)out.size, out.data);
     buf_destroy(&out);
 }
 
 static void print_result(struct command *command, struct backtest *backtest, const struct replay_result *result)
 {
-    tally_sort(&backtest->rules);
-    tally_sort(&backtest->agents);
     if (command->json) {
         print_json(backtest, result);
         return;
@@ -229,9 +103,10 @@ static void print_result(struct command *command, struct backtest *backtest, con
     putchar('\n');
     if (result->differences == 0)
         return;
-    print_table(backtest);
-    tally_print("rule (+ counts now, - no longer)", &backtest->rules, ROWS_MAX);
-    tally_print("agent", &backtest->agents, ROWS_MAX);
+    print_outcomes(backtest);
+    print_tiers(backtest);
+    print_tally("rule (+ counts now, - no longer)", &backtest->rules);
+    print_tally("agent", &backtest->agents);
     print_examples(backtest);
 }
 
@@ -248,29 +123,40 @@ static bool read_since(struct command *command, int64_t *since_ms)
     return false;
 }
 
+static enum status replay(struct command *command, struct backtest *backtest, struct replay_options *options,
+                          struct replay_result *result, struct error *error)
+{
+    enum status status = ledger_offline_open(command, &options->store, error);
+
+    if (status == STATUS_OK)
+        status = replay_run(options, result, error);
+    if (options->store)
+        options->store->ops->close(options->store);
+    if (status == STATUS_OK && !backtest_finish(backtest))
+        status = error_set(error, STATUS_NO_MEMORY, "", "out of memory");
+    return status;
+}
+
 static int run(struct command *command, struct policy_bundle *bundle, struct replay_result *result)
 {
-    struct backtest backtest = {.arena = command->arena};
+    struct backtest backtest;
     struct replay_options options = {
-        .bundle = bundle, .differs = note_difference, .progress = show_progress, .context = &backtest};
+        .bundle = bundle, .differs = backtest_note, .progress = show_progress, .context = &backtest};
     struct error error = {0};
-    enum status status;
+    int code = COMMAND_OK;
 
-    tally_create(&backtest.rules, command->arena);
-    tally_create(&backtest.agents, command->arena);
     if (!read_since(command, &options.since_ms))
         return COMMAND_BAD_INPUT;
-    status = ledger_offline_open(command, &options.store, &error);
-    if (status == STATUS_OK)
-        status = replay_run(&options, result, &error);
-    if (options.store)
-        options.store->ops->close(options.store);
-    if (status != STATUS_OK) {
+    backtest_create(&backtest, command->arena);
+    if (replay(command, &backtest, &options, result, &error) != STATUS_OK) {
         command_fail(&error);
-        return COMMAND_FAILED;
+        code = COMMAND_FAILED;
+    } else {
+        print_result(command, &backtest, result);
+        code = args_has(command->args, "fail-if-looser") && backtest.loosened > 0 ? COMMAND_FAILED : COMMAND_OK;
     }
-    print_result(command, &backtest, result);
-    return args_has(command->args, "fail-if-looser") && backtest.loosened > 0 ? COMMAND_FAILED : COMMAND_OK;
+    backtest_destroy(&backtest);
+    return code;
 }
 
 int ledger_replay(struct command *command)

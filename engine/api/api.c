@@ -47,6 +47,7 @@ static const struct api_route api_routes[] = {
     {HTTP_METHOD_GET, "v1/policies", API_ON_REST, API_FOR_ADMIN, api_policies_list},
     {HTTP_METHOD_POST, "v1/policies/reload", API_ON_REST, API_FOR_ADMIN, api_policies_reload},
     {HTTP_METHOD_POST, "v1/policies/check", API_ON_REST, API_FOR_ADMIN, api_policies_check},
+    {HTTP_METHOD_POST, "v1/policies/backtest", API_ON_REST, API_FOR_ADMIN, api_policies_backtest},
     {HTTP_METHOD_GET, "v1/ledger", API_ON_REST, API_FOR_ADMIN, api_ledger_show},
     {HTTP_METHOD_GET, "v1/ledger/entries", API_ON_REST, API_FOR_ADMIN, api_ledger_entries},
     {HTTP_METHOD_GET, "v1/ledger/entries/*", API_ON_REST, API_FOR_ADMIN, api_ledger_entry},

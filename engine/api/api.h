@@ -36,6 +36,7 @@ struct api_shared {
     struct state *state;
     struct activation *activation;
     struct judge *judge;
+    const char *ledger_folder; /* of the store, as the server opened it; for the judge's child */
     const struct log *log;
     struct clock clock;
     struct slice admin_token;    /* hex */
@@ -122,6 +123,7 @@ void api_escalations_cancel(struct api_call *call);
 void api_policies_list(struct api_call *call);
 void api_policies_reload(struct api_call *call);
 void api_policies_check(struct api_call *call);
+void api_policies_backtest(struct api_call *call);
 void api_ledger_show(struct api_call *call);
 void api_ledger_entries(struct api_call *call);
 void api_ledger_entry(struct api_call *call);

@@ -1,10 +1,11 @@
-/* POST /v1/policies/check: somebody's policies, judged in a confined child; the ones in force stay. */
+/* POST /v1/policies/check and /backtest: somebody's policies, judged in a confined child; the ones in force stay. */
 #include "api/access.h"
 #include "api/body.h"
 #include "api/reply.h"
 #include "confine/judge.h"
 #include "proto/json.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { EXIT_BAD_INPUT = 2 };
@@ -14,15 +15,20 @@ struct upload {
     struct work work;
     struct judge_job job;
     struct api_call *call;
+    char since[24];
 };
+
+static bool is_upload(struct slice path)
+{
+    return slice_equal(path, SLICE("/v1/policies/check")) || slice_equal(path, SLICE("/v1/policies/backtest"));
+}
 
 /* A body that is larger than others, where an admin sends it. */
 size_t api_body_limit(void *context, const struct http_call *http)
 {
     const struct api *api = context;
 
-    if (http->method == HTTP_METHOD_POST && slice_equal(http->path, SLICE("/v1/policies/check")) &&
-        access_is_admin(api->shared, http))
+    if (http->method == HTTP_METHOD_POST && is_upload(http->path) && access_is_admin(api->shared, http))
         return API_UPLOAD_MAX;
     return 0;
 }
@@ -34,7 +40,7 @@ static void reply_bad_upload(struct api_call *call, struct slice document)
     struct slice where, message;
 
     if (json_parse(call->http->arena, document, &json_limits_default, &fault, &error) != STATUS_OK) {
-        reply_problem(call, 500, "", "the confined check gave no answer that could be read");
+        reply_problem(call, 500, "", "the confined process gave no answer that could be read");
         return;
     }
     where = json_get_text(fault, "where");
@@ -52,13 +58,14 @@ static void upload_answer(struct upload *upload)
     struct buf copy;
 
     if (job->status == STATUS_TOO_LARGE) {
-        reply_problem_with(call, 422, arena_printf(call->http->arena, "the check %s", job->error.message), NULL, 0);
+        reply_problem_with(call, 422, arena_printf(call->http->arena, "judging these policies %s", job->error.message), NULL,
+                           0);
     } else if (job->status != STATUS_OK) {
         reply_error(call, &job->error);
     } else if (job->exit_code == EXIT_BAD_INPUT) {
         reply_bad_upload(call, buf_slice(&job->output));
     } else if (job->exit_code != 0) {
-        reply_problem(call, 500, "", "the confined check failed; the server's log says more");
+        reply_problem(call, 500, "", "the confined process failed; the server's log says more");
     } else {
         buf_create(&copy, call->http->arena);
         buf_add_slice(&copy, buf_slice(&job->output));
@@ -108,23 +115,50 @@ static void upload_post(struct api_call *call, struct upload *upload)
     reply_problem_with(call, 503, SLICE("other uploads are being judged; try again"), &retry, 1);
 }
 
-void api_policies_check(struct api_call *call)
+/* NULL (answered) when the call is no upload. */
+static struct upload *upload_new(struct api_call *call, const char *word, uint32_t time_ms)
 {
-    static const char *const names[] = {NULL};
     struct upload *upload;
 
-    if (!parameters_check(call, names) || !body_check_up_to(call, API_UPLOAD_MAX))
-        return;
+    if (!body_check_up_to(call, API_UPLOAD_MAX))
+        return NULL;
     upload = calloc(1, sizeof *upload);
     if (!upload) {
         reply_problem(call, 503, "", "out of memory; try again");
-        return;
+        return NULL;
     }
     upload->call = call;
-    upload->job.words[0] = "check";
+    upload->job.words[0] = word;
     upload->job.input = call->http->body;
-    upload->job.time_ms = JUDGE_CHECK_MS;
+    upload->job.time_ms = time_ms;
     upload->job.done = upload_done;
     upload->job.user = upload;
+    return upload;
+}
+
+void api_policies_check(struct api_call *call)
+{
+    static const char *const names[] = {NULL};
+    struct upload *upload = parameters_check(call, names) ? upload_new(call, "check", JUDGE_CHECK_MS) : NULL;
+
+    if (upload)
+        upload_post(call, upload);
+}
+
+void api_policies_backtest(struct api_call *call)
+{
+    static const char *const names[] = {"since", NULL};
+    struct upload *upload;
+    int64_t since_ms = 0;
+
+    if (!parameters_check(call, names) || !parameter_time(call, "since", &since_ms))
+        return;
+    upload = upload_new(call, "backtest", JUDGE_BACKTEST_MS);
+    if (!upload)
+        return;
+    /* The ledger holds nothing from before 1970. */
+    snprintf(upload->since, sizeof upload->since, "%lld", (long long)(since_ms > 0 ? since_ms : 0));
+    upload->job.words[1] = call->api->shared->ledger_folder;
+    upload->job.words[2] = upload->since;
     upload_post(call, upload);
 }

@@ -1,6 +1,8 @@
 #include "server/confined.h"
 
 #include "confine/confine.h"
+#include "engine/backtest.h"
+#include "ledger/store.h"
 #include "policy/policy.h"
 #include "proto/digest.h"
 
@@ -8,7 +10,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { INPUT_MAX = 4 << 20, FILES_MAX = 1024, CPU_S = 900 };
+enum { INPUT_MAX = 4 << 20, FILES_MAX = 1024, ARENA_MAX = 256 << 20, CPU_S = 3600 };
 static const uint64_t memory_max = UINT64_C(4) << 30;
 
 /* ---- input and output ---- */
@@ -154,6 +156,62 @@ static enum status run_check(struct arena *arena, struct slice input, struct buf
     return status;
 }
 
+/* ---- backtest ---- */
+
+/* What is wrong with the files, as far as one message holds it. */
+static enum status bundle_of(const struct policy_file *files, size_t count, struct policy_bundle **bundle, struct error *error)
+{
+    struct policy_report report = {0};
+    enum status status = policy_bundle_new(files, count, &policy_limits_default, bundle, &report, error);
+
+    for (size_t i = 0; status == STATUS_INVALID && i < report.count; i++) {
+        const struct policy_diagnostic *item = &report.items[i];
+        char where[ERROR_WHERE_MAX];
+
+        if (item->severity != POLICY_ERROR)
+            continue;
+        snprintf(where, sizeof where, "%.200s:%d", item->file, item->line);
+        error_set(error, STATUS_INVALID, where, "%s", item->message);
+        break;
+    }
+    policy_report_destroy(&report);
+    return status;
+}
+
+static enum status replay(struct arena *arena, const char *folder, int64_t since_ms, struct policy_bundle *bundle,
+                          struct buf *out, struct error *error)
+{
+    struct backtest backtest;
+    struct replay_options options = {.bundle = bundle, .since_ms = since_ms, .differs = backtest_note, .context = &backtest};
+    struct replay_result result = {0};
+    enum status status = store_open_rocksdb(folder, true, &options.store, error);
+
+    backtest_create(&backtest, arena);
+    if (status == STATUS_OK)
+        status = replay_run(&options, &result, error);
+    if (status == STATUS_OK && !backtest_finish(&backtest))
+        status = error_set(error, STATUS_NO_MEMORY, "", "out of memory");
+    if (status == STATUS_OK)
+        backtest_write(out, &backtest, &result);
+    return status; /* the store and all that is held end with the process */
+}
+
+static enum status run_backtest(struct arena *arena, struct slice input, const char *folder, const char *since, struct buf *out,
+                                struct error *error)
+{
+    struct policy_bundle *bundle = NULL;
+    struct policy_file *files = NULL;
+    size_t count = 0;
+    uint64_t since_ms = 0;
+    enum status status = take_files(arena, input, &files, &count, error);
+
+    if (status == STATUS_OK && !slice_to_u64(slice_from_str(since), &since_ms))
+        status = error_set(error, STATUS_INTERNAL, since, "is no time");
+    if (status == STATUS_OK)
+        status = bundle_of(files, count, &bundle, error);
+    return status == STATUS_OK ? replay(arena, folder, (int64_t)since_ms, bundle, out, error) : status;
+}
+
 /* ---- the start ---- */
 
 int confined_is_asked(int argc, char *const *argv)
@@ -171,24 +229,25 @@ static enum status warm_up(struct error *error)
 
 _Noreturn void confined_main(int argc, char *const *argv)
 {
-    const struct confine_options options = {.memory_bytes = memory_max, .cpu_s = CPU_S};
+    bool check = argc == 3 && strcmp(argv[2], "check") == 0, backtest = argc == 5 && strcmp(argv[2], "backtest") == 0;
+    const struct confine_options options = {
+        .read_folder = backtest ? argv[3] : NULL, .memory_bytes = memory_max, .cpu_s = CPU_S};
     struct buf input, out;
     struct arena arena;
     struct error error = {0};
-    enum status status;
+    enum status status =
+        check || backtest ? warm_up(&error) : error_set(&error, STATUS_INTERNAL, "--confined", "is for edictd itself");
 
     buf_create(&input, NULL);
     buf_create(&out, NULL);
-    arena_create(&arena, 1 << 20, 64 << 20);
-    status = argc == 3 && strcmp(argv[2], "check") == 0
-                 ? warm_up(&error)
-                 : error_set(&error, STATUS_INTERNAL, "--confined", "is for edictd itself");
+    arena_create(&arena, 1 << 20, ARENA_MAX);
     if (status == STATUS_OK)
         status = confine_self(&options, &error);
     if (status == STATUS_OK)
         status = read_input(&input, &error);
     if (status == STATUS_OK)
-        status = run_check(&arena, buf_slice(&input), &out, &error);
+        status = check ? run_check(&arena, buf_slice(&input), &out, &error)
+                       : run_backtest(&arena, buf_slice(&input), argv[3], argv[4], &out, &error);
     if (status != STATUS_OK)
         finish_with(&error);
     finish(&out, CONFINED_OK);

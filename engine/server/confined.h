@@ -2,7 +2,8 @@
  * What `edictd --confined WORK` does: the judge's child. Reads what somebody sent from standard input after it has given up all
  * that it does not need, and writes one JSON document. Not for people.
  *
- *   check    {"files": {"PATH": "SOURCE", …}}  ->  what `edict policy check` says of them
+ *   check                         {"files": {"PATH": "SOURCE", …}}  ->  what `edict policy check` says of them
+ *   backtest LEDGER-FOLDER SINCE  the same                          ->  what they would have changed since then (ms)
  *
  * Exit code 0: the document is the answer; 2: the input is wrong, and the document is {"where", "message"}; others: it failed.
  */

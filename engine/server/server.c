@@ -40,6 +40,7 @@ struct server {
     struct slice origins[API_ORIGINS_MAX];
     _Atomic bool draining;
     struct bind_address bound[SERVER_LISTENERS];
+    char ledger_folder[CONFIG_TEXT_MAX + 16];
     char unix_path[CONFIG_TEXT_MAX + 32];
     size_t worker_count;
     struct worker *workers;
@@ -157,7 +158,6 @@ static void ledger_failed(void *context, const struct error *error)
 
 static enum status open_ledger(struct server *server, struct error *error)
 {
-    char folder[CONFIG_TEXT_MAX + 16];
     struct ledger_options options = {.sync = server->config.sync,
                                      .clock = clock_system(),
                                      .log = &server->log,
@@ -167,8 +167,8 @@ static enum status open_ledger(struct server *server, struct error *error)
                                      .grown_context = &server->shared};
     enum status status;
 
-    snprintf(folder, sizeof folder, "%s/ledger", server->config.data);
-    status = store_open_rocksdb(folder, false, &server->store, error);
+    snprintf(server->ledger_folder, sizeof server->ledger_folder, "%s/ledger", server->config.data);
+    status = store_open_rocksdb(server->ledger_folder, false, &server->store, error);
     if (status == STATUS_OK) /* RocksDB syncs what is in its folder, not the folder's own name */
         status = file_sync_folder(server->config.data, error);
     if (status == STATUS_OK)
@@ -293,6 +293,7 @@ static void share(struct server *server)
                                          .state = server->state,
                                          .activation = server->activation,
                                          .judge = server->judge,
+                                         .ledger_folder = server->ledger_folder,
                                          .log = &server->log,
                                          .clock = clock_system(),
                                          .admin_token = slice_from(server->token, sizeof server->token),

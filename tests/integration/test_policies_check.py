@@ -1,5 +1,6 @@
 """POST /v1/policies/check: uploads are judged in a confined child, and nothing of them becomes active."""
 
+import json
 import threading
 
 from conftest import ROOT
@@ -86,6 +87,32 @@ def test_many_at_once_are_judged_one_after_the_other_or_told_to_wait(simple):
     for thread in threads:
         thread.join()
     assert len(seen) == 24 and set(seen) <= {200, 503} and seen.count(200) >= 8
+
+
+def test_a_backtest_says_what_the_upload_would_change(simple):
+    for operation, count in (("read", 5), ("deploy", 3), ("delete", 2)):
+        for i in range(count):
+            simple.evaluate({"agent_identity": "agent-1", "operation": operation, "context": {"i": i}})
+    source = (simple.policies / "rules.lua").read_text()
+    same = simple.call("POST", "/v1/policies/backtest", {"files": {"rules.lua": source}}, admin=True)
+    assert same.status == 200 and (same.json["decisions"], same.json["differences"], same.json["examples"]) == (10, 0, [])
+    other = source.replace('"test.deny" { tier = 3', '"test.denied" { tier = 1').replace('"create", "read"', '"create"')
+    changed = simple.call("POST", "/v1/policies/backtest", {"files": {"rules.lua": other}}, admin=True).json
+    assert (changed["differences"], changed["loosened"]) == (7, 2)
+    assert changed["outcomes"] == {"approve": {"escalate": 5}, "deny": {"approve": 2}}
+    assert changed["tiers"] == [{"from": 0, "to": 2, "count": 5}, {"from": 3, "to": 1, "count": 2}]
+    assert [one["loosens"] for one in changed["examples"]] == [True] * 2 + [False] * 5
+    (simple.folder.parent / "other").mkdir()
+    (simple.folder.parent / "other/rules.lua").write_text(other)
+    assert json.loads(simple.cli("policy", "backtest", str(simple.folder.parent / "other"), "--json").stdout) == changed
+    later = simple.call("POST", "/v1/policies/backtest?since=2999-01-01T00:00:00Z", {"files": {"rules.lua": other}}, admin=True)
+    assert later.json["decisions"] == 0
+    early = simple.call("POST", "/v1/policies/backtest?since=0224-07-19T00:00:00Z", {"files": {"rules.lua": other}}, admin=True)
+    assert early.json["decisions"] == 10
+    broken = simple.call("POST", "/v1/policies/backtest", {"files": {"rules.lua": 'rule "x" {'}}, admin=True)
+    assert broken.status == 400 and broken.json["detail"].startswith("rules.lua:1")
+    assert simple.call("POST", "/v1/policies/backtest?since=yesterday", {"files": {}}, admin=True).status == 400
+    assert simple.call("POST", "/v1/policies/backtest", {"files": {}}).status == 401
 
 
 def test_the_confined_program_is_for_edictd_alone(simple):
