@@ -25,8 +25,10 @@ static const char help[] =
     "  edict mcp --agent NAME | --token-file F    an MCP server on standard input and output, for clients that start commands\n"
     "  edict ledger tail [--lines N] [--follow]   the newest entries; filters below\n"
     "  edict ledger show                          size and root\n"
-    "  edict ledger checkpoint                    the verifier key and the last signed checkpoint; --offline: of --data\n"
+    "  edict ledger checkpoint                    the verifier key and the last signed checkpoint, and where it went; "
+    "--offline: of --data\n"
     "  edict ledger prove INDEX [--out FILE]      a C2SP tlog-proof that the entry is in the log; --offline\n"
+    "      --cosigned                             both: of the newest checkpoint with its quorum of cosignatures\n"
     "  edict ledger export [--format jsonl or csv] [--out FILE] [--progress]\n"
     "                                             every entry, or those that the filters below leave; exit 1 when incomplete\n"
     "      [--from INDEX] [--to INDEX] [--append] a part; --append goes on with a FILE that was cut; --offline: of --data\n"
@@ -41,6 +43,7 @@ static const char help[] =
     "  edict ledger new-origin --reason TEXT      for a --data that is deliberately not what was signed; [--origin NAME]\n"
     "  edict ledger rotate-key [--overlap-s N]    another signing key, same origin; [--reason TEXT]; --offline\n"
     "  edict ledger verify --proof FILE --key VERIFIER-KEY --entry FILE\n"
+    "      [--witness FILE [--witness-quorum N]]  and that N of these witnesses (1) have cosigned it\n"
     "\n"
     "  filters: --agent --tier --operation --rule --escalation --command-prefix \"kubectl delete\" --since --until; of entries "
     "--type\n"
@@ -51,27 +54,48 @@ static const char help[] =
     "  --json          the server's document as it is\n"
     "  --help, --version\n";
 
-static const char *const valued_flags[] = {"server",       "data",
-                                           "policies",     "facts",
-                                           "agent",        "tier",
-                                           "operation",    "rule",
-                                           "escalation",   "command-prefix",
-                                           "type",         "format",
-                                           "from",         "to",
-                                           "since",        "until",
-                                           "before",       "fields",
-                                           "limit",        "cursor",
-                                           "state",        "reason",
-                                           "uses",         "valid-for-s",
-                                           "wait",         "budget-increase-usd",
-                                           "lines",        "junit",
-                                           "coverage-min", "rounds",
-                                           "out",          "proof",
-                                           "token-file",   "key",
-                                           "entry",        "origin",
-                                           "overlap-s",    NULL};
-static const char *const plain_flags[] = {"json",    "help",           "version",  "all",    "coverage", "follow", "watch",
-                                          "offline", "fail-if-looser", "with-key", "append", "progress", NULL};
+static const char *const valued_flags[] = {"server",
+                                           "data",
+                                           "policies",
+                                           "facts",
+                                           "agent",
+                                           "tier",
+                                           "operation",
+                                           "rule",
+                                           "escalation",
+                                           "command-prefix",
+                                           "type",
+                                           "format",
+                                           "from",
+                                           "to",
+                                           "since",
+                                           "until",
+                                           "before",
+                                           "fields",
+                                           "limit",
+                                           "cursor",
+                                           "state",
+                                           "reason",
+                                           "uses",
+                                           "valid-for-s",
+                                           "wait",
+                                           "budget-increase-usd",
+                                           "lines",
+                                           "junit",
+                                           "coverage-min",
+                                           "rounds",
+                                           "out",
+                                           "proof",
+                                           "token-file",
+                                           "key",
+                                           "entry",
+                                           "origin",
+                                           "overlap-s",
+                                           "witness",
+                                           "witness-quorum",
+                                           NULL};
+static const char *const plain_flags[] = {"json",    "help",           "version",  "all",    "coverage", "follow",   "watch",
+                                          "offline", "fail-if-looser", "with-key", "append", "progress", "cosigned", NULL};
 
 enum { ARENA_CAP = 512 * 1024 * 1024 };
 

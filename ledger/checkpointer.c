@@ -15,6 +15,8 @@ struct checkpointer {
     struct note_signer signers[CHECKPOINTER_SIGNERS_MAX];
     size_t signer_count;
     int64_t until_ms;
+    checkpointer_signed_f told;
+    void *told_context;
     bool again; /* sign although the log has not grown: the signers have changed */
     const struct log *log;
     pthread_t thread;
@@ -32,6 +34,14 @@ static size_t signers_now(const struct checkpointer *checkpointer)
     if (checkpointer->signer_count > 1 && clock_now_ms(&checkpointer->clock) >= checkpointer->until_ms)
         return 1;
     return checkpointer->signer_count;
+}
+
+/* Under `signing`, so in order and none twice. */
+static void tell(struct checkpointer *checkpointer)
+{
+    if (checkpointer->told)
+        checkpointer->told(checkpointer->told_context, buf_slice(&checkpointer->bytes), checkpointer->size,
+                           &checkpointer->signers[0].verifier);
 }
 
 /* Signs when the log has grown. A checkpoint that cannot be kept is not shown, and the next round tries again. */
@@ -57,6 +67,7 @@ static enum status sign_locked(struct checkpointer *checkpointer, struct error *
         checkpointer->size = checkpoint.size;
         pthread_mutex_unlock(&checkpointer->mutex);
         checkpointer->again = false;
+        tell(checkpointer); /* `bytes` changes under `signing` only */
     }
     arena_destroy(&arena);
     return status;
@@ -185,6 +196,15 @@ enum status checkpointer_start(const struct checkpointer_options *options, struc
     else
         *out = checkpointer;
     return status;
+}
+
+void checkpointer_watch(struct checkpointer *checkpointer, checkpointer_signed_f told, void *context)
+{
+    pthread_mutex_lock(&checkpointer->signing);
+    checkpointer->told = told;
+    checkpointer->told_context = context;
+    tell(checkpointer);
+    pthread_mutex_unlock(&checkpointer->signing);
 }
 
 void checkpointer_stop(struct checkpointer *checkpointer)

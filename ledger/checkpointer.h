@@ -13,6 +13,10 @@ enum { CHECKPOINTER_SOON_MS = 100, CHECKPOINTER_IDLE_MS = 1000, CHECKPOINTER_SIG
 
 struct checkpointer;
 
+/* A new checkpoint, signed and kept, and the key in force that signed it; in whatever thread signs, which must not be held up.
+ * What it points to is valid during the call. */
+typedef void (*checkpointer_signed_f)(void *context, struct slice note, uint64_t size, const struct note_verifier *by);
+
 struct checkpointer_options {
     struct ledger *ledger;             /* not owned */
     const char *folder;                /* of ledger.checkpoint; copied */
@@ -26,6 +30,9 @@ struct checkpointer_options {
 /* Signs once, then starts the thread. */
 enum status checkpointer_start(const struct checkpointer_options *options, struct checkpointer **out,
                                struct error *error) EDICT_MUST_USE;
+/* Tells `told` of the present checkpoint at once, and of every later one up to the last, which checkpointer_stop signs. One
+ * watcher. */
+void checkpointer_watch(struct checkpointer *checkpointer, checkpointer_signed_f told, void *context);
 /* Signs what is durable by now, and stops. NULL accepted. */
 void checkpointer_stop(struct checkpointer *checkpointer);
 /* The last one signed, copied to `arena`; asks for a newer one within CHECKPOINTER_SOON_MS where the log has grown. Any thread.

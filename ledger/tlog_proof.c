@@ -61,17 +61,16 @@ static bool read_head(struct slice *rest, uint64_t *index, struct proof *proof)
 
 enum status tlog_proof_verify(struct arena *arena, struct slice bytes, struct slice record,
                               const struct note_verifier *verifier, uint64_t *index, struct checkpoint *checkpoint,
-                              struct error *error)
+                              struct note *note, struct error *error)
 {
     struct proof proof;
     struct digest leaf;
-    struct note note;
     struct slice rest = bytes;
     enum status status;
 
     if (!read_head(&rest, index, &proof))
         return error_set(error, STATUS_INVALID, "", "not a proof file (c2sp.org/tlog-proof@v1)");
-    status = checkpoint_open(arena, rest, verifier, 1, checkpoint, &note, error);
+    status = checkpoint_open(arena, rest, verifier, 1, checkpoint, note, error);
     if (status != STATUS_OK)
         return status;
     proof_leaf(record, &leaf);

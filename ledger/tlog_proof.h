@@ -13,10 +13,11 @@
 
 void proof_write(struct buf *out, const struct proof *proof); /* base64, a line each */
 void tlog_proof_write(struct buf *out, uint64_t index, const struct proof *proof, struct slice checkpoint);
-/* `record`'s proof by a log with this verifier key. CORRUPT says what does not fit, INVALID that it is no proof file. */
+/* `record`'s proof by a log with this verifier key; `note` is the checkpoint's, with whatever else has signed it. CORRUPT says
+ * what does not fit, INVALID that it is no proof file. */
 enum status tlog_proof_verify(struct arena *arena, struct slice bytes, struct slice record,
                               const struct note_verifier *verifier, uint64_t *index, struct checkpoint *checkpoint,
-                              struct error *error) EDICT_MUST_USE;
+                              struct note *note, struct error *error) EDICT_MUST_USE;
 
 /* "x001/x234/067" and "067.p/8", as segments of a path; false when it is not the one spelling of a tile. `*width` is 256 for a
  * full one. */

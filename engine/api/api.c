@@ -59,6 +59,7 @@ static const struct api_route api_routes[] = {
     {HTTP_METHOD_POST, "v1/ledger/rotate-key", API_ON_REST, API_FOR_ADMIN, api_ledger_rotate_key},
     {HTTP_METHOD_GET, "v1/ledger/checkpoint", API_ON_REST, API_FOR_ADMIN, api_ledger_checkpoint},
     {HTTP_METHOD_GET, "v1/ledger/consistency", API_ON_REST, API_FOR_ADMIN, api_ledger_consistency},
+    {HTTP_METHOD_GET, "v1/ledger/publishing", API_ON_REST, API_FOR_ADMIN, api_ledger_publishing},
     {HTTP_METHOD_GET, "v1/ledger/tile/**", API_ON_REST, API_FOR_ADMIN, api_ledger_tile},
     {HTTP_METHOD_POST, "access/v1/evaluation", API_ON_REST, API_FOR_AGENT, api_authzen_evaluation},
     {HTTP_METHOD_POST, "access/v1/evaluations", API_ON_REST, API_FOR_AGENT, api_authzen_evaluations},

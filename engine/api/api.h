@@ -33,6 +33,7 @@ struct api_shared {
     struct checkpointer *checkpointer;
     struct upkeep *upkeep;
     const char *data; /* the data directory */
+    struct publisher *publisher;
     struct state *state;
     struct activation *activation;
     struct judge *judge;
@@ -136,6 +137,7 @@ void api_ledger_backup(struct api_call *call);
 void api_ledger_rotate_key(struct api_call *call);
 void api_ledger_proof(struct api_call *call);
 void api_ledger_consistency(struct api_call *call);
+void api_ledger_publishing(struct api_call *call);
 void api_authzen_evaluation(struct api_call *call);
 void api_authzen_evaluations(struct api_call *call);
 void api_authzen_request(struct api_call *call);

@@ -1,12 +1,25 @@
 #include "api/api.h"
 #include "api/reply.h"
+#include "publish/publisher.h"
 
 void api_health(struct api_call *call)
 {
     http_reply_body(call->http, 200, "application/json", SLICE("{\"status\":\"ok\"}\n"));
 }
 
-/* Ready: a bundle is in force, the ledger takes entries, and no drain has begun. */
+/* A place that was out of reach at the start may turn out later to hold another history of this log. */
+static bool contradicts_itself(const struct api_shared *shared)
+{
+    struct publish_status status;
+
+    for (size_t i = 0; publisher_status(shared->publisher, i, &status); i++) {
+        if (status.state == PUBLISH_CONFLICTS)
+            return true;
+    }
+    return false;
+}
+
+/* Ready: a bundle is in force, the ledger takes entries and contradicts nothing that was published, and no drain has begun. */
 void api_ready(struct api_call *call)
 {
     const struct api_shared *shared = call->api->shared;
@@ -22,5 +35,9 @@ void api_ready(struct api_call *call)
         return;
     }
     policy_bundle_release(bundle);
+    if (contradicts_itself(shared)) {
+        reply_problem(call, 503, "", "what was published is not this ledger's past; see `edict ledger checkpoint`");
+        return;
+    }
     http_reply_body(call->http, 200, "application/json", SLICE("{\"status\":\"ready\"}\n"));
 }

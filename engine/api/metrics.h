@@ -39,5 +39,6 @@ struct api_shared;
 struct buf;
 /* Everything, in the Prometheus text format that OpenMetrics readers accept too. Any thread. */
 void metrics_write(struct buf *out, const struct api_shared *shared);
+void publishing_write_metrics(struct buf *out, const struct api_shared *shared); /* publishing.c */
 
 #endif

@@ -1,5 +1,6 @@
 /* The exposition: sums the workers' counters and writes them with those of the ledger, the state and the HTTP layer. */
 #include "api/api.h"
+#include "api/metrics.h"
 #include "api/reply.h"
 
 #include <unistd.h>
@@ -217,6 +218,7 @@ void metrics_write(struct buf *out, const struct api_shared *shared)
     write_stages(out, shared);
     write_state(out, shared);
     write_ledger(out, shared);
+    publishing_write_metrics(out, shared);
     write_http(out, shared);
     buf_add_str(out, "# EOF\n");
 }

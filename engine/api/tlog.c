@@ -7,6 +7,8 @@
 #include "api/reply.h"
 #include "ledger/checkpointer.h"
 #include "ledger/tlog_proof.h"
+#include "ledger/witness.h"
+#include "publish/publisher.h"
 
 #include <endian.h>
 
@@ -45,32 +47,72 @@ void api_ledger_key(struct api_call *call)
     reply_text(call, &out);
 }
 
-static bool last_checkpoint(struct api_call *call, struct slice *bytes, uint64_t *size)
+/* ?cosigned=yes asks for the newest checkpoint that has its quorum of cosignatures; without it the newest of all is meant. */
+static bool read_cosigned(struct api_call *call, bool *cosigned)
 {
-    if (checkpointer_get(call->api->shared->checkpointer, call->http->arena, bytes, size))
+    struct slice text;
+
+    if (!parameter_text(call, "cosigned", &text))
+        return false;
+    *cosigned = slice_equal(text, SLICE("yes"));
+    if (*cosigned || text.size == 0 || slice_equal(text, SLICE("no")))
         return true;
+    reply_problem(call, 400, "cosigned", "expected yes or no");
+    return false;
+}
+
+static bool cosigned_checkpoint(struct api_call *call, struct slice *bytes, uint64_t *size)
+{
+    const struct http_header retry = {SLICE("Retry-After"), SLICE("1")};
+    struct error error = {0};
+
+    if (publisher_witnessed(call->api->shared->publisher, call->http->arena, bytes, size, &error) == STATUS_OK)
+        return true;
+    http_reply_problem(call->http, error.status == STATUS_NOT_FOUND ? 404 : 503, slice_from_str(error.message), &retry, 1);
+    return false;
+}
+
+/* With the cosignatures that there are for it. */
+static bool last_checkpoint(struct api_call *call, bool cosigned, struct slice *bytes, uint64_t *size)
+{
+    struct buf out;
+
+    if (cosigned)
+        return cosigned_checkpoint(call, bytes, size);
+    buf_create(&out, call->http->arena);
+    if (checkpointer_get(call->api->shared->checkpointer, call->http->arena, bytes, size)) {
+        buf_add_slice(&out, *bytes);
+        publisher_cosign(call->api->shared->publisher, *size, &out);
+        *bytes = buf_slice(&out);
+        if (!out.failed)
+            return true;
+    }
     reply_problem(call, 503, "", "out of memory; try again");
     return false;
 }
+
+static const char *const cosigned_names[] = {"cosigned", NULL};
 
 void api_ledger_checkpoint(struct api_call *call)
 {
     struct slice bytes;
     uint64_t size;
+    bool cosigned;
 
-    if (no_parameters(call) && last_checkpoint(call, &bytes, &size))
+    if (parameters_check(call, cosigned_names) && read_cosigned(call, &cosigned) &&
+        last_checkpoint(call, cosigned, &bytes, &size))
         http_reply_body(call->http, 200, text_plain, bytes);
 }
 
 /* ---- proofs ---- */
 
 /* The entry is durable, and its checkpoint on the way. */
-static void reply_not_covered(struct api_call *call, uint64_t index)
+static void reply_not_covered(struct api_call *call, uint64_t index, bool cosigned)
 {
     const struct http_header retry = {SLICE("Retry-After"), SLICE("1")};
     struct slice detail =
-        arena_printf(call->http->arena, "entry %llu is not in a signed checkpoint yet; one comes within a second",
-                     (unsigned long long)index);
+        arena_printf(call->http->arena, "entry %llu is not in a %s checkpoint yet; one %s", (unsigned long long)index,
+                     cosigned ? "witnessed" : "signed", cosigned ? "comes when the witnesses answer" : "comes within a second");
 
     http_reply_problem(call->http, 503, detail, &retry, 1);
 }
@@ -83,15 +125,17 @@ void api_ledger_proof(struct api_call *call)
     struct error error = {0};
     struct buf out;
     uint64_t index, size;
+    bool cosigned;
 
-    if (!no_parameters(call) || !last_checkpoint(call, &checkpoint, &size))
+    if (!parameters_check(call, cosigned_names) || !read_cosigned(call, &cosigned) ||
+        !last_checkpoint(call, cosigned, &checkpoint, &size))
         return;
     if (!http_path_segment(call->http, 3, &text) || !slice_to_u64(text, &index)) {
         reply_problem(call, 400, "", "the path names no entry: its index is a number from 0");
     } else if (index >= ledger_durable(ledger)) {
         reply_problem(call, 404, "", "there is no such entry");
     } else if (index >= size) {
-        reply_not_covered(call, index);
+        reply_not_covered(call, index, cosigned);
     } else if (proof_inclusion(ledger_store(ledger), index, size, &proof, &error) != STATUS_OK) {
         reply_error(call, &error);
     } else {
@@ -113,17 +157,14 @@ void api_ledger_consistency(struct api_call *call)
     struct buf out;
 
     if (!parameters_check(call, names) || !parameter_u64(call, "from", 0, UINT64_MAX / 2, &from) ||
-        !last_checkpoint(call, &checkpoint, &size))
+        !last_checkpoint(call, false, &checkpoint, &size))
         return;
     if (proof_consistency(ledger_store(call->api->shared->ledger), from, size, &proof, &error) != STATUS_OK) {
         reply_error(call, &error);
         return;
     }
     buf_create(&out, call->http->arena);
-    buf_printf(&out, "old %llu\n", (unsigned long long)from);
-    proof_write(&out, &proof);
-    buf_add_char(&out, '\n');
-    buf_add_slice(&out, checkpoint);
+    witness_request_write(&out, from, &proof, checkpoint);
     reply_text(call, &out);
 }
 

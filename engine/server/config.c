@@ -1,6 +1,7 @@
 #include "server/config.h"
 
 #include "base/text.h"
+#include "ledger/witness.h"
 #include "state/state.h"
 
 #include <ctype.h>
@@ -34,6 +35,17 @@ static const struct config_setting config_settings[] = {
      "async survives a crash of the process, not of the machine"},
     {"origin", CONFIG_TEXT, CONFIG_AT(origin), 0, 0, "", "NAME",
      "the name under which checkpoints of the ledger are signed; default: a new one on the first start"},
+    {"publish", CONFIG_TEXT, CONFIG_AT(publish), 0, 0, "", "PLACES",
+     "where checkpoints go: file:PATH and http(s) URLs, separated by commas"},
+    {"publish-ca", CONFIG_TEXT, CONFIG_AT(publish_ca), 0, 0, "", "FILE",
+     "certificates (PEM) to trust for https instead of the system's"},
+    {"publish-token", CONFIG_TEXT, CONFIG_AT(publish_token), 0, 0, "", "FILE", "the bearer token for the URLs of --publish"},
+    {"publish-required", CONFIG_SWITCH, CONFIG_AT(publish_required), 0, 0, "no", "yes|no",
+     "do not start when a place or a witness cannot be asked for the last checkpoint"},
+    {"witness", CONFIG_TEXT, CONFIG_AT(witness), 0, 0, "", "FILE",
+     "witnesses that cosign checkpoints: lines of VERIFIER-KEY URL"},
+    {"witness-quorum", CONFIG_NUMBER, CONFIG_AT(witness_quorum), 0, WITNESSES_MAX, "0", "N",
+     "cosignatures that make a checkpoint a witnessed one; 0: any one"},
     {"allow-origin", CONFIG_TEXT, CONFIG_AT(allow_origin), 0, 0, "", "ORIGINS",
      "values of Origin to accept, separated by commas"},
     {"public-url", CONFIG_HTTPS, CONFIG_AT(public_url), 0, 0, "", "URL",

@@ -17,12 +17,14 @@ struct config {
     char origin[CONFIG_TEXT_MAX];                                               /* of checkpoints; empty: one of its own */
     char unix_path[CONFIG_TEXT_MAX];                                            /* empty: DATA/edictd.sock */
     char public_url[CONFIG_TEXT_MAX];                                           /* without a slash at its end; may be empty */
-    char allow_origin[CONFIG_TEXT_MAX];                                         /* separated by commas */
-    int64_t threads;                                                            /* 0: one a core */
-    bool sync, policy_watch;
+    char publish[CONFIG_TEXT_MAX], publish_ca[CONFIG_TEXT_MAX], publish_token[CONFIG_TEXT_MAX]; /* places; paths of files */
+    char witness[CONFIG_TEXT_MAX];                                                              /* path of a file */
+    char allow_origin[CONFIG_TEXT_MAX];                                                         /* separated by commas */
+    int64_t threads;                                                                            /* 0: one a core */
+    bool sync, policy_watch, publish_required;
     enum log_level log_level;
     enum log_format log_format;
-    int64_t reservation_ttl_s, escalation_ttl_s, drain_s;
+    int64_t reservation_ttl_s, escalation_ttl_s, drain_s, witness_quorum;
 };
 
 enum config_action { CONFIG_RUN, CONFIG_SHOW_HELP, CONFIG_SHOW_VERSION };

@@ -7,6 +7,7 @@
 #include "engine/upkeep.h"
 #include "http/bind.h"
 #include "ledger/checkpointer.h"
+#include "publish/publisher.h"
 #include "server/files.h"
 #include "server/housekeeping.h"
 #include "server/worker.h"
@@ -30,6 +31,8 @@ struct server {
     struct ledger *ledger;
     struct custody custody;
     struct checkpointer *checkpointer;
+    struct publish_settings publishing;
+    struct publisher *publisher;
     struct activation *activation;
     struct judge *judge;
     struct housekeeping *housekeeping;
@@ -184,6 +187,50 @@ static enum status open_ledger(struct server *server, struct error *error)
     return status;
 }
 
+/* Before the ledger is opened: what is said wrong is said at once. */
+static enum status read_publishing(struct server *server, struct error *error)
+{
+    const struct config *config = &server->config;
+    struct publish_settings *settings = &server->publishing;
+    enum status status = publish_places_parse(slice_from_str(config->publish), settings, error);
+
+    settings->required = config->publish_required;
+    settings->quorum = (size_t)config->witness_quorum;
+    snprintf(settings->ca_file, sizeof settings->ca_file, "%s", config->publish_ca);
+    if (status == STATUS_OK && config->witness[0])
+        status = publish_witnesses_read(config->witness, settings, error);
+    if (status == STATUS_OK && config->publish_token[0])
+        status = publish_token_read(config->publish_token, settings, error);
+    return status == STATUS_OK ? publish_settings_check(settings, error) : status;
+}
+
+/* What this machine keeps cannot know that it is an old copy; what left the machine can. */
+static enum status open_publisher(struct server *server, struct error *error)
+{
+    const struct publisher_options options = {.settings = &server->publishing,
+                                              .folder = server->config.data,
+                                              .store = server->store,
+                                              .verifiers = server->custody.verifiers,
+                                              .verifier_count = server->custody.verifier_count,
+                                              .former = server->custody.former,
+                                              .log = &server->log,
+                                              .clock = clock_system()};
+    struct arena arena;
+    struct slice note;
+    uint64_t size;
+    enum status status;
+
+    arena_create(&arena, 4096, NOTE_BYTES_MAX);
+    if (checkpointer_get(server->checkpointer, &arena, &note, &size))
+        status = publisher_start(&options, note, size, &server->publisher, error);
+    else
+        status = error_set(error, STATUS_NO_MEMORY, "", "out of memory");
+    arena_destroy(&arena);
+    if (status == STATUS_OK)
+        checkpointer_watch(server->checkpointer, publisher_offer, server->publisher);
+    return status;
+}
+
 /* After the ledger is open and before anything is added: a ledger that shrank must not grow over what was signed for. */
 static enum status open_checkpoints(struct server *server, struct error *error)
 {
@@ -290,6 +337,7 @@ static void share(struct server *server)
                                          .checkpointer = server->checkpointer,
                                          .upkeep = server->upkeep,
                                          .data = server->config.data,
+                                         .publisher = server->publisher,
                                          .state = server->state,
                                          .activation = server->activation,
                                          .judge = server->judge,
@@ -332,11 +380,15 @@ static enum status start_steps(struct server *server, struct error *error)
     if (status == STATUS_OK)
         status = allocate_workers(server, error);
     if (status == STATUS_OK)
+        status = read_publishing(server, error);
+    if (status == STATUS_OK)
         status = file_make_folder(server->config.data, error);
     if (status == STATUS_OK)
         status = open_ledger(server, error);
     if (status == STATUS_OK)
         status = open_checkpoints(server, error);
+    if (status == STATUS_OK)
+        status = open_publisher(server, error);
     if (status == STATUS_OK)
         status = files_admin_token(server->config.data, server->token, &created, error);
     if (status == STATUS_OK && server->config.policy_watch) { /* before they are read, so that no change is missed */
@@ -490,6 +542,7 @@ void server_stop(struct server *server)
         ledger_stop(server->ledger);
     checkpointer_stop(server->checkpointer);
     custody_close(&server->custody);
+    publisher_stop(server->publisher); /* has the last checkpoint by now */
     for (size_t w = 0; w < server->worker_count && server->workers; w++)
         worker_destroy(&server->workers[w]);
     judge_delete(server->judge);

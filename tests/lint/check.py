@@ -19,9 +19,10 @@ MODULES = {
     "engine/policy": ("policy", {"base", "proto", "parse"}),
     "engine/state": ("state", {"base", "proto", "ledger"}),
     "engine/http": ("http", {"base"}),
+    "engine/publish": ("publish", {"base", "proto", "ledger", "http"}),
     "engine/mcp": ("mcp", {"base", "proto", "http"}),
-    "engine/api": ("api", {"base", "confine", "proto", "ledger", "policy", "state", "http", "engine", "mcp"}),
-    "engine/server": ("server", {"base", "confine", "proto", "ledger", "policy", "state", "http", "engine", "api", "mcp"}),
+    "engine/api": ("api", {"base", "confine", "proto", "ledger", "policy", "state", "http", "publish", "engine", "mcp"}),
+    "engine/server": ("server", {"base", "confine", "proto", "ledger", "policy", "state", "http", "publish", "engine", "api", "mcp"}),
     "engine": ("engine", {"base", "proto", "ledger", "policy", "state"}),
     "cli": ("cli", {"base", "proto", "ledger", "policy", "state", "engine"}),
 }

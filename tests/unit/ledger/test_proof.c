@@ -227,6 +227,7 @@ static void flip_each_byte(struct slice good, struct slice record, const struct 
 {
     char *bytes = malloc(good.size);
     struct checkpoint checkpoint;
+    struct note opened;
     uint64_t index;
 
     for (size_t at = 0; at < good.size; at++) {
@@ -235,7 +236,7 @@ static void flip_each_byte(struct slice good, struct slice record, const struct 
             bytes[at] = (char)(bytes[at] ^ (1 << bit));
             arena_reset(&arena);
             ck_assert_msg(tlog_proof_verify(&arena, slice_from(bytes, good.size), record, verifier, &index, &checkpoint,
-                                            &error) != STATUS_OK,
+                                            &opened, &error) != STATUS_OK,
                           "byte %zu, bit %d", at, bit);
         }
     }
@@ -247,6 +248,7 @@ START_TEST(every_changed_byte_of_a_proof_file_is_seen)
     struct note_signer signer;
     struct checkpoint checkpoint = {.origin = SLICE("example.com/log"), .size = SMALL}, read;
     struct proof proof;
+    struct note opened;
     struct buf note, file;
     struct slice copy;
     uint64_t index;
@@ -260,16 +262,17 @@ START_TEST(every_changed_byte_of_a_proof_file_is_seen)
     ck_assert(opens(buf_slice(&note), &signer.verifier));
     ck_assert(proof_inclusion(store, 41, SMALL, &proof, &error) == STATUS_OK);
     tlog_proof_write(&file, 41, &proof, buf_slice(&note));
-    ck_assert(tlog_proof_verify(&arena, buf_slice(&file), SLICE("record 41"), &signer.verifier, &index, &read, &error) ==
-              STATUS_OK);
+    ck_assert(tlog_proof_verify(&arena, buf_slice(&file), SLICE("record 41"), &signer.verifier, &index, &read, &opened,
+                                &error) == STATUS_OK);
     ck_assert_uint_eq(index, 41);
     ck_assert_uint_eq(read.size, SMALL);
     copy = buf_slice(&file);
-    ck_assert(tlog_proof_verify(&arena, copy, SLICE("record 42"), &signer.verifier, &index, &read, &error) == STATUS_CORRUPT);
+    ck_assert(tlog_proof_verify(&arena, copy, SLICE("record 42"), &signer.verifier, &index, &read, &opened, &error) ==
+              STATUS_CORRUPT);
     flip_each_byte(copy, SLICE("record 41"), &signer.verifier);
     for (size_t size = 0; size < copy.size; size++)
         ck_assert(tlog_proof_verify(&arena, slice_sub(copy, 0, size), SLICE("record 41"), &signer.verifier, &index, &read,
-                                    &error) != STATUS_OK);
+                                    &opened, &error) != STATUS_OK);
     buf_destroy(&note);
     buf_destroy(&file);
 }
