@@ -110,6 +110,15 @@ const char *args_get(const struct args *args, const char *name)
     return NULL;
 }
 
+const char *args_get_each(const struct args *args, const char *name, size_t position)
+{
+    for (size_t i = 0; i < args->flag_count; i++) {
+        if (strcmp(args->flags[i].name, name) == 0 && position-- == 0)
+            return args->flags[i].value;
+    }
+    return NULL;
+}
+
 bool args_has(const struct args *args, const char *name)
 {
     for (size_t i = 0; i < args->flag_count; i++) {

@@ -23,6 +23,8 @@ enum status args_parse(int argc, char *const *argv, const char *const *valued, c
                        struct error *error) EDICT_MUST_USE;
 /* The last value given, or NULL. */
 const char *args_get(const struct args *args, const char *name);
+/* The value given as number `position`, from 0, of a flag that may be repeated; NULL past the last. */
+const char *args_get_each(const struct args *args, const char *name, size_t position);
 bool args_has(const struct args *args, const char *name);
 
 #endif

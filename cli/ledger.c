@@ -1,4 +1,5 @@
 #include "cli/command.h"
+#include "cli/ledger_archive.h"
 #include "cli/ledger_erase.h"
 #include "cli/ledger_export.h"
 #include "cli/ledger_offline.h"
@@ -99,6 +100,8 @@ static int ledger_verify_command(struct command *command)
 {
     if (!command_no_more(command, 2))
         return COMMAND_BAD_INPUT;
+    if (args_has(command->args, "archive") && !args_has(command->args, "data"))
+        return ledger_archive_verify(command);
     return args_get(command->args, "proof") ? ledger_verify_proof(command) : ledger_offline_verify(command);
 }
 
@@ -130,7 +133,8 @@ int command_ledger(struct command *command)
                  {"backup", ledger_backup},
                  {"restore", ledger_restore},
                  {"new-origin", ledger_new_origin},
-                 {"rotate-key", ledger_rotate_key}};
+                 {"rotate-key", ledger_rotate_key},
+                 {"archive", ledger_archive}};
     const char *verb = command_word(command, 1, "a command of the ledger, such as tail, verify or backup");
 
     if (!verb)
@@ -142,7 +146,7 @@ int command_ledger(struct command *command)
     fprintf(stderr,
             "edict: ledger: \"%s\" is no command here; there are tail, show, checkpoint, prove, export, verify, rebuild, "
             "reindex, replay, "
-            "erase, backup, restore, new-origin and rotate-key\n",
+            "erase, backup, restore, new-origin, rotate-key and archive\n",
             verb);
     return COMMAND_BAD_INPUT;
 }

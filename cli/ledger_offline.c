@@ -1,6 +1,7 @@
 #include "cli/ledger_offline.h"
 
 #include "base/file.h"
+#include "cli/ledger_archive.h"
 #include "cli/progress.h"
 #include "engine/custody.h"
 #include "engine/reindex.h"
@@ -14,9 +15,16 @@
 enum status ledger_offline_open(struct command *command, struct store **store, struct error *error)
 {
     char folder[CLIENT_ADDRESS_MAX + 16];
+    struct store *live = NULL;
+    enum status status;
 
     snprintf(folder, sizeof folder, "%s/ledger", command->data);
-    return store_open_rocksdb(folder, true, store, error);
+    status = store_open_rocksdb(folder, true, &live, error);
+    if (status == STATUS_OK)
+        status = ledger_archive_put_back(command, live, store, error);
+    if (status != STATUS_OK && live)
+        live->ops->close(live);
+    return status;
 }
 
 /* Whoever has the store open holds a lock on its file LOCK. */
@@ -52,13 +60,17 @@ static void print_verified(const struct command *command, const struct verify_re
 
     digest_format(&result->root, root);
     if (command->json) {
-        printf("{\"entries\":%llu,\"bytes\":%llu,\"root\":\"%.*s\",\"redacted\":%llu,\"erased\":%llu,\"valid\":true}\n",
-               (unsigned long long)result->entries, (unsigned long long)result->bytes, DIGEST_HEX_SIZE, root,
-               (unsigned long long)result->redacted, (unsigned long long)result->erased);
+        printf("{\"entries\":%llu,\"archived\":%llu,\"bytes\":%llu,\"root\":\"%.*s\",\"redacted\":%llu,\"erased\":%llu,"
+               "\"valid\":true}\n",
+               (unsigned long long)result->entries, (unsigned long long)result->archived, (unsigned long long)result->bytes,
+               DIGEST_HEX_SIZE, root, (unsigned long long)result->redacted, (unsigned long long)result->erased);
         return;
     }
     printf("%llu entries, %llu bytes, root %.*s: valid\n", (unsigned long long)result->entries,
            (unsigned long long)result->bytes, DIGEST_HEX_SIZE, root);
+    if (result->archived > 0)
+        printf("%llu of them are archived: their hashes are what the root says; with --archive DIR they are looked at, too\n",
+               (unsigned long long)result->archived);
     if (result->redacted + result->erased > 0)
         printf("%llu redacted values are what the entries commit to; %llu were erased\n", (unsigned long long)result->redacted,
                (unsigned long long)result->erased);

@@ -7,7 +7,7 @@
 #include "cli/command.h"
 #include "ledger/store.h"
 
-/* The ledger of --data, read-only. */
+/* The ledger of --data, read-only; with --archive DIR (several) its archived entries are put back. */
 enum status ledger_offline_open(struct command *command, struct store **store, struct error *error) EDICT_MUST_USE;
 
 /* The same, refused while a server writes it. */

@@ -1,5 +1,6 @@
 #include "cli/ledger_upkeep.h"
 
+#include "cli/ledger_archive.h"
 #include "cli/progress.h"
 #include "cli/show.h"
 #include "engine/restore.h"
@@ -38,8 +39,7 @@ static enum status run_on_files(const struct workbench *workbench, struct custod
     return request->status;
 }
 
-/* On the files in --data; they must be nobody else's. */
-static int offline(struct command *command, struct upkeep_request *request)
+int upkeep_offline(struct command *command, struct upkeep_request *request)
 {
     struct workbench workbench;
     struct custody custody;
@@ -58,7 +58,7 @@ static int offline(struct command *command, struct upkeep_request *request)
     return COMMAND_OK;
 }
 
-static int online(struct command *command, const char *target, const cJSON *body, cJSON **answer)
+int upkeep_online(struct command *command, const char *target, const cJSON *body, cJSON **answer)
 {
     command->patient = true;
     return command_call(command, "POST", slice_from_str(target), body, answer);
@@ -103,7 +103,7 @@ static bool read_reason(struct command *command, bool required, struct slice *re
 
 /* ---- backup ---- */
 
-static bool absolute_path(const char *text, char out[FILE_PATH_MAX])
+bool upkeep_absolute_path(const char *text, char out[FILE_PATH_MAX])
 {
     char here[FILE_PATH_MAX];
     size_t size;
@@ -136,7 +136,7 @@ static int backup_offline(struct command *command, const char *path)
     int code;
 
     snprintf(request.path, sizeof request.path, "%s", path);
-    code = offline(command, &request);
+    code = upkeep_offline(command, &request);
     if (code != COMMAND_OK)
         return code;
     digest_format(&request.root, root);
@@ -163,7 +163,7 @@ static int backup_online(struct command *command, const char *path)
     json_put_text(command->arena, body, "to", slice_from_str(path));
     if (args_has(command->args, "with-key"))
         json_put(body, "with_key", json_new_bool(command->arena, true));
-    code = online(command, "/v1/ledger/backup", body, &answer);
+    code = upkeep_online(command, "/v1/ledger/backup", body, &answer);
     if (code != COMMAND_OK)
         return code;
     json_get_i64(answer, "size", &size);
@@ -176,7 +176,7 @@ int ledger_backup(struct command *command)
     const char *target = command_word(command, 2, "the folder to make");
     char path[FILE_PATH_MAX];
 
-    if (!target || !command_no_more(command, 3) || !absolute_path(target, path))
+    if (!target || !command_no_more(command, 3) || !upkeep_absolute_path(target, path))
         return COMMAND_BAD_INPUT;
     return args_has(command->args, "offline") ? backup_offline(command, path) : backup_online(command, path);
 }
@@ -198,7 +198,7 @@ static int rotate_offline(struct command *command, struct slice reason, int64_t 
     struct upkeep_request request = {.task = UPKEEP_ROTATE_KEY, .by = "operator", .reason = reason, .overlap_s = overlap_s};
     char until[CLOCK_TEXT_SIZE];
     struct slice fresh, old;
-    int code = offline(command, &request);
+    int code = upkeep_offline(command, &request);
 
     if (code != COMMAND_OK)
         return code;
@@ -220,7 +220,7 @@ static int rotate_online(struct command *command, struct slice reason, int64_t o
     if (reason.size > 0)
         json_put_text(command->arena, body, "reason", reason);
     json_put_i64(command->arena, body, "overlap_s", overlap_s);
-    code = online(command, "/v1/ledger/rotate-key", body, &answer);
+    code = upkeep_online(command, "/v1/ledger/rotate-key", body, &answer);
     if (code != COMMAND_OK)
         return code;
     json_get_i64(answer, "ledger_index", &index);
@@ -285,6 +285,11 @@ static void show_step(void *context, const char *step, uint64_t done, uint64_t a
     progress_show(progress, done, all);
 }
 
+static enum status put_back(void *context, struct store *live, struct store **out, struct error *error)
+{
+    return ledger_archive_put_back(context, live, out, error);
+}
+
 static int run_restore(struct command *command, struct restore_options *options)
 {
     struct restore_result result;
@@ -323,5 +328,8 @@ int ledger_restore(struct command *command)
     if (key && note_verifier_parse(slice_from_str(key), &verifier, &error) != STATUS_OK)
         return command_fail(&error);
     options.key = key ? &verifier : NULL;
+    options.put_back = put_back;
+    options.put_back_context = command;
+    options.unfolded = args_has(command->args, "unfolded");
     return run_restore(command, &options);
 }

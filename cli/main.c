@@ -39,9 +39,14 @@ static const char help[] =
     "  edict ledger reindex                       the index of terms again from the entries in --data; edictd must not run\n"
     "  edict ledger backup DIR [--with-key]       a running server's ledger into a new folder; --offline: of --data\n"
     "  edict ledger restore BACKUP --reason TEXT  verifies it, makes --data of it, and goes on under a new origin and key\n"
-    "      [--origin NAME] [--key VERIFIER-KEY]\n"
+    "      [--origin NAME] [--key VERIFIER-KEY] [--archive DIR | --unfolded]\n"
     "  edict ledger new-origin --reason TEXT      for a --data that is deliberately not what was signed; [--origin NAME]\n"
     "  edict ledger rotate-key [--overlap-s N]    another signing key, same origin; [--reason TEXT]; --offline\n"
+    "  edict ledger archive --to DIR              older entries into files that verify by themselves; --offline\n"
+    "      --until INDEX | --before TIME\n"
+    "  edict ledger verify --archive DIR          an archive by itself; [--key VERIFIER-KEY]. With --data, and with rebuild,\n"
+    "                                             replay, backtest and restore: puts archived entries back; several are "
+    "allowed\n"
     "  edict ledger verify --proof FILE --key VERIFIER-KEY --entry FILE\n"
     "      [--witness FILE [--witness-quorum N]]  and that N of these witnesses (1) have cosigned it\n"
     "\n"
@@ -91,11 +96,15 @@ static const char *const valued_flags[] = {"server",
                                            "entry",
                                            "origin",
                                            "overlap-s",
+                                           "archive",
+                                           "to",
+                                           "before",
                                            "witness",
                                            "witness-quorum",
                                            NULL};
 static const char *const plain_flags[] = {"json",    "help",           "version",  "all",    "coverage", "follow",   "watch",
-                                          "offline", "fail-if-looser", "with-key", "append", "progress", "cosigned", NULL};
+                                          "offline", "fail-if-looser", "with-key", "append", "progress", "cosigned", "unfolded",
+                                          NULL};
 
 enum { ARENA_CAP = 512 * 1024 * 1024 };
 

@@ -101,6 +101,9 @@ static void print_result(struct command *command, struct backtest *backtest, con
         printf("; %llu cannot be replayed: their policies are not in the ledger",
                (unsigned long long)(result->unreplayable - result->erased));
     putchar('\n');
+    if (result->archived > 0)
+        printf("the %llu oldest entries are archived and were not looked at; name their archives with --archive DIR\n",
+               (unsigned long long)result->archived);
     if (result->differences == 0)
         return;
     print_outcomes(backtest);

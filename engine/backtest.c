@@ -195,6 +195,7 @@ void backtest_write(struct buf *out, const struct backtest *backtest, const stru
 
     json_begin_object(&w);
     put_number(&w, "entries", result->entries);
+    put_number(&w, "archived", result->archived);
     put_number(&w, "decisions", result->decisions);
     put_number(&w, "differences", result->differences);
     put_number(&w, "unreplayable", result->unreplayable);

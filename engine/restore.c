@@ -106,6 +106,21 @@ static enum status check_state(struct restore *restore, struct store *store)
     return status;
 }
 
+static enum status open_whole(struct restore *restore, const char *folder, struct store **out)
+{
+    const struct restore_options *options = restore->options;
+    struct store *live = NULL;
+    enum status status = store_open_rocksdb(folder, true, &live, restore->error);
+
+    if (status == STATUS_OK && options->put_back)
+        status = options->put_back(options->put_back_context, live, out, restore->error);
+    else if (status == STATUS_OK)
+        *out = live;
+    if (status != STATUS_OK && live)
+        live->ops->close(live);
+    return status;
+}
+
 static enum status verify(struct restore *restore)
 {
     char folder[FILE_PATH_MAX];
@@ -113,13 +128,13 @@ static enum status verify(struct restore *restore)
     enum status status = file_path(folder, restore->work, "ledger", restore->error);
 
     if (status == STATUS_OK)
-        status = store_open_rocksdb(folder, true, &store, restore->error);
+        status = open_whole(restore, folder, &store);
     restore->step = "verifying";
     if (status == STATUS_OK)
         status = ledger_verify(store, progress, restore, &restore->out->verified, restore->error);
     if (status == STATUS_OK)
         status = check_signature(restore, store);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK && !restore->options->unfolded)
         status = check_state(restore, store);
     if (store)
         store->ops->close(store);

@@ -12,6 +12,10 @@ struct restore_options {
     const char *backup, *folder;     /* `folder`: empty, or not there */
     const struct note_verifier *key; /* that must have signed the backup's checkpoint; NULL: the one that the backup names */
     struct custody_change change;    /* by, reason, origin */
+    /* Puts archived entries back in front of `live`, for looking at; on OK `*out` owns it. May be NULL. */
+    enum status (*put_back)(void *context, struct store *live, struct store **out, struct error *error);
+    void *put_back_context;
+    bool unfolded; /* believe the backup's state without folding the entries anew: the archives are not at hand */
     const struct log *log;
     void (*progress)(void *context, const char *step, uint64_t done, uint64_t all);
     void *context;

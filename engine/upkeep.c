@@ -1,5 +1,6 @@
 #include "engine/upkeep.h"
 
+#include "engine/archiving.h"
 #include "ledger/backup.h"
 
 #include <pthread.h>
@@ -67,9 +68,42 @@ static enum status rotate(const struct upkeep_options *options, struct upkeep_re
     return status;
 }
 
+static enum status archive(const struct upkeep_options *options, struct upkeep_request *request)
+{
+    const struct archiving_options archiving = {.ledger = options->ledger,
+                                                .signers = options->custody->signers,
+                                                .signer_count = options->custody->signer_count,
+                                                .clock = options->clock,
+                                                .folder = request->path,
+                                                .by = request->by,
+                                                .until = request->until,
+                                                .before_ms = request->before_ms,
+                                                .progress = request->progress,
+                                                .context = request->progress_context};
+    struct archiving_result result;
+    enum status status = archiving_run(&archiving, &result, &request->error);
+
+    request->archived = result.info;
+    request->index = result.index;
+    if (status == STATUS_OK)
+        log_event(options->log, LOG_INFO, "archived entries", LOG_S("folder", request->path),
+                  LOG_N("from", (int64_t)result.info.from), LOG_N("to", (int64_t)result.info.to));
+    return status;
+}
+
 void upkeep_run(const struct upkeep_options *options, struct upkeep_request *request)
 {
-    request->status = request->task == UPKEEP_BACKUP ? back_up(options, request) : rotate(options, request);
+    switch (request->task) {
+    case UPKEEP_BACKUP:
+        request->status = back_up(options, request);
+        break;
+    case UPKEEP_ROTATE_KEY:
+        request->status = rotate(options, request);
+        break;
+    case UPKEEP_ARCHIVE:
+        request->status = archive(options, request);
+        break;
+    }
     if (request->status != STATUS_OK)
         log_event(options->log, LOG_WARN, "upkeep failed", LOG_S("where", request->error.where),
                   LOG_S("error", request->error.message));

@@ -1,5 +1,6 @@
 /*
- * What an operator does with a running ledger and what takes longer than a worker may wait: backups, another signing key. A
+ * What an operator does with a running ledger and what takes longer than a worker may wait: backups, archives, another signing
+ * key. A
  * thread of its own does one after the other; decisions go on meanwhile. It also ends the time in which two keys sign.
  */
 #ifndef EDICT_ENGINE_UPKEEP_H
@@ -7,6 +8,7 @@
 
 #include "base/file.h"
 #include "engine/custody.h"
+#include "ledger/archive.h"
 #include "ledger/checkpointer.h"
 
 struct upkeep;
@@ -19,17 +21,21 @@ struct upkeep_options {
     const struct log *log;
 };
 
-enum upkeep_task { UPKEEP_BACKUP, UPKEEP_ROTATE_KEY };
+enum upkeep_task { UPKEEP_BACKUP, UPKEEP_ROTATE_KEY, UPKEEP_ARCHIVE };
 
 /* Owned by the caller until `done`, which the upkeep thread calls; must not block. Zero the rest. */
 struct upkeep_request {
     struct inbox_item link;
     enum upkeep_task task;
     char by[32];
-    char path[FILE_PATH_MAX]; /* backup: the folder to make, absolute */
+    char path[FILE_PATH_MAX]; /* backup, archive: the folder to make, absolute */
     bool with_key;
     struct slice reason; /* rotation; lives as long as the request */
     int64_t overlap_s;
+    uint64_t until; /* archive; see archiving.h */
+    int64_t before_ms;
+    archive_progress_f progress; /* archive; may be NULL */
+    void *progress_context;
     void (*done)(struct upkeep_request *request);
     void *user;
     /* What came of it. */
@@ -37,7 +43,8 @@ struct upkeep_request {
     struct error error;
     uint64_t size; /* backup */
     struct digest root;
-    uint64_t index; /* rotation: of the entry */
+    uint64_t index; /* rotation, archive: of the entry */
+    struct archive_info archived;
     int64_t until_ms;
     struct note_verifier old_key, new_key;
 };

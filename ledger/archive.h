@@ -73,9 +73,9 @@ enum status archive_verify(const struct archive *archive, archive_progress_f pro
 /* ---- a store made whole ---- */
 
 /*
- * `live` as if nothing had been archived: entries below its first one, and large values, come from `archives` (not owned),
- * which must hold all of them. Every bundle is checked against the hashes that the store kept. For reading; any thread. Closing
- * it closes `live`.
+ * `live` as if nothing had been archived: entries below its first one, and large values, come from `archives`, which must hold
+ * all of them. Every bundle is checked against the hashes that the store kept. For reading; any thread. Closing it closes
+ * `live` and the archives; when it cannot be opened they stay the caller's.
  */
 enum status store_open_whole(struct store *live, struct archive *const *archives, size_t count, struct store **out,
                              struct error *error) EDICT_MUST_USE;

@@ -3,14 +3,20 @@
 #include "ledger/ledger.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 struct whole_store {
     struct store base;
     struct store *live;
-    struct archive *archives[ARCHIVES_MAX]; /* ascending; not owned */
+    struct archive *archives[ARCHIVES_MAX]; /* ascending */
     size_t count;
     uint64_t first; /* entry of `live` */
+    /* The bundle that one entry was read from last: the next one is mostly in it, too. */
+    pthread_mutex_t mutex; /* guards what follows */
+    struct arena kept;
+    uint64_t kept_number; /* UINT64_MAX: none */
+    struct slice kept_records[ARCHIVE_BUNDLE];
 };
 
 enum { WHOLE_KEY_SIZE = 8 };
@@ -74,17 +80,20 @@ static void bundle_arena(struct arena *arena)
 static enum status get_entry(struct whole_store *store, uint64_t index, struct arena *arena, struct slice *value,
                              struct error *error)
 {
-    struct slice records[ARCHIVE_BUNDLE];
-    struct arena bundle;
-    enum status status;
+    uint64_t number = index / ARCHIVE_BUNDLE;
+    enum status status = STATUS_OK;
 
-    bundle_arena(&bundle);
-    status = load_bundle(store, index / ARCHIVE_BUNDLE, &bundle, records, error);
+    pthread_mutex_lock(&store->mutex);
+    if (store->kept_number != number) {
+        arena_reset(&store->kept);
+        status = load_bundle(store, number, &store->kept, store->kept_records, error);
+        store->kept_number = status == STATUS_OK ? number : UINT64_MAX;
+    }
     if (status == STATUS_OK) {
-        *value = arena_copy(arena, records[index % ARCHIVE_BUNDLE]);
+        *value = arena_copy(arena, store->kept_records[index % ARCHIVE_BUNDLE]);
         status = value->data ? STATUS_OK : error_set(error, STATUS_NO_MEMORY, "", "out of memory");
     }
-    arena_destroy(&bundle);
+    pthread_mutex_unlock(&store->mutex);
     return status;
 }
 
@@ -188,7 +197,11 @@ static void whole_close(struct store *base)
 {
     struct whole_store *store = (struct whole_store *)base;
 
+    for (size_t i = 0; i < store->count; i++)
+        archive_close(store->archives[i]);
     store->live->ops->close(store->live);
+    pthread_mutex_destroy(&store->mutex);
+    arena_destroy(&store->kept);
     free(store);
 }
 
@@ -241,9 +254,13 @@ enum status store_open_whole(struct store *live, struct archive *const *archives
     status = ledger_store_archived(live, &store->first, NULL, error);
     if (status == STATUS_OK)
         status = check_cover(store, error);
-    if (status == STATUS_OK)
-        *out = &store->base;
-    else
+    if (status != STATUS_OK) {
         free(store);
-    return status;
+        return status;
+    }
+    pthread_mutex_init(&store->mutex, NULL);
+    bundle_arena(&store->kept);
+    store->kept_number = UINT64_MAX;
+    *out = &store->base;
+    return STATUS_OK;
 }

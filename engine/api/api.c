@@ -55,6 +55,7 @@ static const struct api_route api_routes[] = {
     {HTTP_METHOD_GET, "v1/ledger/export", API_ON_REST, API_FOR_ADMIN, api_ledger_export},
     {HTTP_METHOD_GET, "v1/ledger/key", API_ON_REST, API_FOR_ADMIN, api_ledger_key},
     {HTTP_METHOD_GET, "v1/ledger/keys", API_ON_REST, API_FOR_ADMIN, api_ledger_keys},
+    {HTTP_METHOD_POST, "v1/ledger/archive", API_ON_REST, API_FOR_ADMIN, api_ledger_archive},
     {HTTP_METHOD_POST, "v1/ledger/backup", API_ON_REST, API_FOR_ADMIN, api_ledger_backup},
     {HTTP_METHOD_POST, "v1/ledger/rotate-key", API_ON_REST, API_FOR_ADMIN, api_ledger_rotate_key},
     {HTTP_METHOD_GET, "v1/ledger/checkpoint", API_ON_REST, API_FOR_ADMIN, api_ledger_checkpoint},

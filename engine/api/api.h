@@ -133,6 +133,7 @@ void api_ledger_key(struct api_call *call);
 void api_ledger_checkpoint(struct api_call *call);
 void api_ledger_tile(struct api_call *call);
 void api_ledger_keys(struct api_call *call);
+void api_ledger_archive(struct api_call *call);
 void api_ledger_backup(struct api_call *call);
 void api_ledger_rotate_key(struct api_call *call);
 void api_ledger_proof(struct api_call *call);

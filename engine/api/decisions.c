@@ -49,7 +49,7 @@ static enum status decisions_write_page(struct api_call *call, const struct ledg
     buf_create(&page->out, call->http->arena);
     buf_add_str(&page->out, "{\"decisions\":[");
     status = ledger_query(ledger_store(ledger), ledger_durable(ledger), query, decisions_visit, page, next, error);
-    buf_add_char(&page->out, ']');
+    buf_printf(&page->out, "],\"archived\":%llu", (unsigned long long)ledger_first(ledger, NULL));
     arena_destroy(&page->arena);
     return status;
 }
@@ -86,6 +86,24 @@ static enum decide_reading reading_of(const struct api_call *call)
     return call->role == API_ROLE_ADMIN ? DECIDE_READ_ALL : DECIDE_READ_MARKS;
 }
 
+/* To whoever may not see it, an archived one is like one that never was. */
+static void reply_no_decision(struct api_call *call, struct error *error)
+{
+    int64_t time_ms = 0;
+    uint64_t archived = ledger_first(call->api->shared->ledger, &time_ms);
+    char until[CLOCK_TEXT_SIZE];
+
+    if (error->status == STATUS_NOT_FOUND || (error->status == STATUS_GONE && call->role != API_ROLE_ADMIN)) {
+        clock_format(time_ms, until);
+        error_set(error, STATUS_NOT_FOUND, "", "the decision does not exist, or belongs to another agent");
+        if (archived > 0)
+            error_set(error, STATUS_NOT_FOUND, "",
+                      "the decision does not exist, belongs to another agent, or is archived, as everything until %.*s is",
+                      CLOCK_TEXT_SIZE, until);
+    }
+    reply_error(call, error);
+}
+
 bool decisions_find(struct api_call *call, enum decide_reading reading, struct decision *decision)
 {
     struct slice text = {0};
@@ -99,9 +117,7 @@ bool decisions_find(struct api_call *call, enum decide_reading reading, struct d
     }
     if (ledger_find_id(call->api->shared->ledger, id.bytes, &index, &error) != STATUS_OK ||
         decide_load(call->api->shared->ledger, index, call->http->arena, reading, decision, &error) != STATUS_OK) {
-        if (error.status == STATUS_NOT_FOUND)
-            error_set(&error, STATUS_NOT_FOUND, "", "the decision does not exist, or belongs to another agent");
-        reply_error(call, &error);
+        reply_no_decision(call, &error);
         return false;
     }
     return access_owns(call, decision->request.agent_identity, "the decision");

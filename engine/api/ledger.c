@@ -21,7 +21,8 @@ void api_ledger_show(struct api_call *call)
     ledger_root(call->api->shared->ledger, &size, &root);
     digest_format(&root, hex);
     buf_create(&out, call->http->arena);
-    buf_printf(&out, "{\"size\":%llu,\"root\":\"%.*s\"}", (unsigned long long)size, DIGEST_HEX_SIZE, hex);
+    buf_printf(&out, "{\"size\":%llu,\"root\":\"%.*s\",\"archived\":%llu}", (unsigned long long)size, DIGEST_HEX_SIZE, hex,
+               (unsigned long long)ledger_first(call->api->shared->ledger, NULL));
     reply_json(call, 200, &out);
 }
 
@@ -143,7 +144,8 @@ static void entries_answer(struct api_call *call, bool may_wait)
         waiters_add_growth(call, next > size ? next : size, (unsigned)parameters.wait_s, entries_resume);
         return;
     }
-    buf_printf(&out, "],\"next\":%llu,\"size\":%llu}", (unsigned long long)next, (unsigned long long)size);
+    buf_printf(&out, "],\"next\":%llu,\"size\":%llu,\"archived\":%llu}", (unsigned long long)next, (unsigned long long)size,
+               (unsigned long long)ledger_first(call->api->shared->ledger, NULL));
     reply_json(call, 200, &out);
 }
 

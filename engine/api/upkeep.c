@@ -148,6 +148,67 @@ void api_ledger_backup(struct api_call *call)
     upkeep_submit(upkeep);
 }
 
+/* ---- POST /v1/ledger/archive ---- */
+
+static void put_digest(struct json_writer *w, const char *name, const struct digest *digest)
+{
+    char hex[DIGEST_HEX_SIZE];
+
+    digest_format(digest, hex);
+    put_text(w, name, slice_from(hex, sizeof hex));
+}
+
+static void archive_reply(struct upkeep_call *upkeep, struct json_writer *w)
+{
+    const struct archive_info *info = &upkeep->request.archived;
+
+    put_text(w, "folder", slice_from_str(upkeep->request.path));
+    json_key(w, "from");
+    json_i64(w, (int64_t)info->from);
+    json_key(w, "to");
+    json_i64(w, (int64_t)info->to);
+    put_digest(w, "root", &info->root);
+    put_digest(w, "manifest", &info->manifest);
+}
+
+/* Either of two ways to say how far. */
+static bool read_extent(struct api_call *call, const cJSON *body, int64_t *until, int64_t *before_ms)
+{
+    struct slice before;
+
+    if (!body_integer(call, body, "until", 1, INT64_MAX, until) ||
+        !body_text(call, body, "before", CLOCK_TEXT_SIZE + 8, &before))
+        return false;
+    if (before.size > 0 && !clock_parse(before, before_ms)) {
+        reply_problem(call, 400, "/before", "expected a time such as 2026-07-28T12:34:56Z");
+        return false;
+    }
+    if ((*until > 0) != (before.size > 0))
+        return true;
+    reply_problem(call, 400, "", "say how far: `until`, an entry's index, or `before`, a time");
+    return false;
+}
+
+void api_ledger_archive(struct api_call *call)
+{
+    static const char *const names[] = {"to", "until", "before", NULL};
+    const cJSON *body;
+    struct slice to;
+    int64_t until = 0, before_ms = 0;
+    struct upkeep_call *upkeep;
+
+    if (!no_parameters(call) || !(body = body_object(call, names, false)) || !body_text(call, body, "to", API_PATH_MAX, &to) ||
+        !path_is_absolute(call, to) || !read_extent(call, body, &until, &before_ms))
+        return;
+    upkeep = upkeep_new(call, UPKEEP_ARCHIVE, archive_reply);
+    if (!upkeep)
+        return;
+    snprintf(upkeep->request.path, sizeof upkeep->request.path, "%.*s", SLICE_ARG(to));
+    upkeep->request.until = (uint64_t)until;
+    upkeep->request.before_ms = before_ms;
+    upkeep_submit(upkeep);
+}
+
 /* ---- POST /v1/ledger/rotate-key ---- */
 
 static void rotate_reply(struct upkeep_call *upkeep, struct json_writer *w)
