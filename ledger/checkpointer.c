@@ -107,11 +107,18 @@ enum status checkpointer_set_signers(struct checkpointer *checkpointer, const st
     return status;
 }
 
+/* What could not be written, here or in the store's background, is an I/O error like any other: the first one ends the process.
+ * Others (out of memory) pass, and the next round tries again. */
 static void sign_and_log(struct checkpointer *checkpointer)
 {
+    struct store *store = ledger_store(checkpointer->ledger);
     struct error error = {0};
 
-    if (sign(checkpointer, &error) == STATUS_OK) {
+    if (store->ops->health(store, &error) != STATUS_OK || sign(checkpointer, &error) == STATUS_IO) {
+        ledger_fail(checkpointer->ledger, &error);
+        return;
+    }
+    if (error.status == STATUS_OK) {
         checkpointer->complained = false;
     } else if (!checkpointer->complained) {
         checkpointer->complained = true;

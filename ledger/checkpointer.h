@@ -1,6 +1,8 @@
 /*
  * Signs checkpoints beside the commit path: a thread of its own looks at the durable tree, signs it when it has grown, keeps
- * the note on the disk, and only then shows it. The order is: entries synced, checkpoint kept, checkpoint published.
+ * the note on the disk, and only then shows it. The order is: entries synced, checkpoint kept, checkpoint published. A
+ * checkpoint that cannot be written is an I/O error of the ledger (ledger_fail); the same thread asks once a round whether the
+ * store has met one in the background.
  */
 #ifndef EDICT_LEDGER_CHECKPOINTER_H
 #define EDICT_LEDGER_CHECKPOINTER_H

@@ -170,6 +170,16 @@ enum status ledger_submit(struct ledger *ledger, struct ledger_txn *txn)
     return STATUS_OK;
 }
 
+void ledger_fail(struct ledger *ledger, const struct error *error)
+{
+    if (atomic_exchange(&ledger->failed, true))
+        return;
+    log_event(ledger->options.log, LOG_ERROR, "the ledger cannot be written", LOG_S("where", error->where),
+              LOG_S("error", error->message));
+    if (ledger->options.failed)
+        ledger->options.failed(ledger->options.failed_context, error);
+}
+
 void ledger_stop(struct ledger *ledger)
 {
     atomic_store(&ledger->stopping, true);

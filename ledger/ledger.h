@@ -137,7 +137,8 @@ struct ledger_options {
     struct clock clock;
     const struct log *log;
     struct ledger_fold fold;
-    /* The store failed: called once from the sequencer thread, after all pending transactions were given LEDGER_UNKNOWN. */
+    /* The first error of writing: called once. From the sequencer's thread, after the transactions of the group were given
+     * LEDGER_UNKNOWN; or from that of ledger_fail(). */
     void (*failed)(void *context, const struct error *error);
     void *failed_context;
     /* More entries are durable: once a group, from the sequencer thread. Must not block. May be NULL. */
@@ -155,6 +156,9 @@ enum status ledger_start(struct ledger *ledger, struct error *error) EDICT_MUST_
 /* Any thread. STATUS_UNAVAILABLE when the queue is full or the ledger is stopping; then the txn was not taken and `done` is not
  * called. */
 enum status ledger_submit(struct ledger *ledger, struct ledger_txn *txn) EDICT_MUST_USE;
+/* Something beside the commit path could not be written (a checkpoint, a flush in the background): nothing is taken any more,
+ * and options.failed is called if it was not yet. Any thread. */
+void ledger_fail(struct ledger *ledger, const struct error *error);
 /* Commits what is queued, then stops the thread. No submit may follow. */
 void ledger_stop(struct ledger *ledger);
 void ledger_close(struct ledger *ledger); /* stops if need be; NULL accepted */

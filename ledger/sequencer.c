@@ -293,14 +293,6 @@ static void answer(struct group *group, bool failed)
     }
 }
 
-static void give_up(struct ledger *ledger, const struct error *error)
-{
-    atomic_store(&ledger->failed, true);
-    log_event(ledger->options.log, LOG_ERROR, "the ledger cannot be written", LOG_S("error", error->message));
-    if (ledger->options.failed)
-        ledger->options.failed(ledger->options.failed_context, error);
-}
-
 static void run_group(struct ledger *ledger)
 {
     struct group group = {.first_index = ledger->next_index, .ok = true};
@@ -316,7 +308,7 @@ static void run_group(struct ledger *ledger)
     }
     answer(&group, failed);
     if (failed && !was_failed)
-        give_up(ledger, &error);
+        ledger_fail(ledger, &error);
 }
 
 static void take_inbox(struct ledger *ledger)

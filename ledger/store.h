@@ -52,6 +52,9 @@ struct store_ops {
     /* Everything committed, as a store of RocksDB in `folder`, which must not exist; on the disk on return. One moment's state:
      * commits may go on meanwhile. Where it can, it shares files that never change (hard links). */
     enum status (*copy)(struct store *store, const char *folder, struct error *error);
+    /* STATUS_IO once anything could not be written, also in the background (flushes, compactions), where no commit is told.
+     * From then on every commit fails. Any thread. */
+    enum status (*health)(struct store *store, struct error *error);
     struct store_batch *(*batch_new)(struct store *store);
     void (*batch_delete)(struct store_batch *batch);
     size_t (*batch_bytes)(const struct store_batch *batch);

@@ -359,6 +359,13 @@ static void memory_close(struct store *base)
     free(store);
 }
 
+static enum status memory_health(struct store *base, struct error *error)
+{
+    (void)base;
+    (void)error;
+    return STATUS_OK;
+}
+
 static const struct store_ops memory_ops = {.put = memory_put,
                                             .remove = memory_remove,
                                             .remove_range = memory_remove_range,
@@ -367,6 +374,7 @@ static const struct store_ops memory_ops = {.put = memory_put,
                                             .scan = memory_scan,
                                             .scrub = memory_scrub,
                                             .copy = memory_copy,
+                                            .health = memory_health,
                                             .batch_new = memory_batch_new,
                                             .batch_delete = memory_batch_delete,
                                             .batch_bytes = memory_batch_bytes,

@@ -3,6 +3,7 @@
 #include "server/confined.h"
 #include "server/server.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -13,26 +14,49 @@ static void print_error(const struct error *error)
     fprintf(stderr, "edictd: %s%s%s\n", error->where, error->where[0] ? ": " : "", error->message);
 }
 
+/* The store's library asserts, and not only about itself: some I/O errors end in its abort(). Says what that means, and lets it
+ * end the process. */
+static void on_abort(int signal_number)
+{
+    static const char text[] =
+        "edictd: aborted, for the reason above. What was being written may or may not be there; a restart "
+        "recovers from the log and knows.\n";
+
+    (void)signal_number;
+    (void)!write(STDERR_FILENO, text, sizeof text - 1);
+}
+
+static void print_failure(const struct error *error)
+{
+    fprintf(stderr,
+            "edictd: the ledger cannot be written (%s%s%s). What was being written may or may not be there; a restart recovers "
+            "from "
+            "the log and knows.\n",
+            error->where, error->where[0] ? ": " : "", error->message);
+}
+
 static int serve(const struct config *config)
 {
     struct server *server = NULL;
     struct error error = {0};
-    enum status status = server_start(config, &server, &error);
+    struct sigaction abort_action = {.sa_handler = on_abort, .sa_flags = (int)SA_RESETHAND};
+    enum status status;
 
+    sigaction(SIGABRT, &abort_action, NULL);
+    status = server_start(config, &server, &error);
     if (status != STATUS_OK) {
         print_error(&error);
         return EXIT_FAILED;
     }
     status = server_wait(server, &error);
     if (status != STATUS_OK) {
-        fprintf(stderr,
-                "edictd: the ledger cannot be written (%s). What was being written may or may not be there; a restart recovers "
-                "from the log and knows.\n",
-                error.message);
+        print_failure(&error);
         _exit(EXIT_FAILED); /* nothing may follow a failed write: neither flushes nor goodbyes */
     }
-    server_stop(server);
-    return 0;
+    if (server_stop(server, &error) == STATUS_OK)
+        return 0;
+    print_failure(&error);
+    return EXIT_FAILED;
 }
 
 int main(int argc, char **argv)

@@ -431,7 +431,7 @@ enum status server_start(const struct config *config, struct server **out, struc
     raise_descriptor_limit();
     status = start_steps(server, error);
     if (status != STATUS_OK)
-        server_stop(server);
+        (void)!server_stop(server, error); /* an error of the ledger is why what came after it failed */
     else
         *out = server;
     return status;
@@ -525,12 +525,25 @@ static void close_unused_listeners(struct server *server)
         unlink(server->unix_path);
 }
 
+/* Did the ledger fail? Takes the event. */
+static enum status take_failure(const struct server *server, struct error *error)
+{
+    uint64_t count;
+
+    if (server->failure < 0 || read(server->failure, &count, sizeof count) != (ssize_t)sizeof count)
+        return STATUS_OK;
+    *error = server->failure_error;
+    return error->status;
+}
+
 /* Workers first (they submit), then the loader and the housekeeping, then the ledger, which answers what it still holds into
  * inboxes that exist until here. */
-void server_stop(struct server *server)
+enum status server_stop(struct server *server, struct error *error)
 {
+    enum status status;
+
     if (!server)
-        return;
+        return STATUS_OK;
     atomic_store(&server->draining, true);
     stop_workers(server);
     upkeep_stop(server->upkeep);
@@ -548,10 +561,13 @@ void server_stop(struct server *server)
     judge_delete(server->judge);
     mcp_server_delete(server->shared.mcp);
     activation_delete(server->activation);
+    if (server->store && server->ledger && server->store->ops->health(server->store, error) != STATUS_OK)
+        ledger_failed(server, error);
     ledger_close(server->ledger);
     state_close(server->state);
     if (server->store)
         server->store->ops->close(server->store);
+    status = take_failure(server, error);
     close_unused_listeners(server);
     if (server->wrote_endpoints)
         files_remove_endpoints(server->config.data);
@@ -567,4 +583,5 @@ void server_stop(struct server *server)
     free(server->apis);
     free(server->fds);
     free(server);
+    return status;
 }

@@ -13,7 +13,7 @@ struct server;
 enum status server_start(const struct config *config, struct server **out, struct error *error) EDICT_MUST_USE;
 /* Serves until SIGTERM, SIGINT (STATUS_OK) or a failure of the ledger. SIGHUP reloads the policies. */
 enum status server_wait(struct server *server, struct error *error) EDICT_MUST_USE;
-/* Drains and stops. NULL accepted. */
-void server_stop(struct server *server);
+/* Drains and stops. NULL accepted. An error: the ledger failed meanwhile. */
+enum status server_stop(struct server *server, struct error *error) EDICT_MUST_USE;
 
 #endif

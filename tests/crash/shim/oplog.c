@@ -32,6 +32,8 @@ static struct {
     enum oplog_kind fault_kind;
     enum oplog_fault fault;
     uint64_t fault_at;
+    char fault_path[64]; /* counts only what has this in its path; empty: everything */
+    uint64_t fault_count;
     uint64_t counts[OPLOG_KIND_COUNT];
     bool full, dead;
     uint32_t last_object;
@@ -47,14 +49,14 @@ static void give_up(const char *what)
     _exit(2);
 }
 
-/* CRASH_FAULT=kind:number:fault, such as sync:17:eio. */
+/* CRASH_FAULT=kind:number:fault[:part of a path], such as sync:17:eio or write:1:enospc:.sst. */
 static void read_fault(const char *text)
 {
     char kind[16], fault[16];
     unsigned long long number;
 
-    if (sscanf(text, "%15[a-z]:%llu:%15[a-z]", kind, &number, fault) != 3)
-        give_up("CRASH_FAULT is not kind:number:fault");
+    if (sscanf(text, "%15[a-z]:%llu:%15[a-z]:%63s", kind, &number, fault, shim.fault_path) < 3)
+        give_up("CRASH_FAULT is not kind:number:fault[:path]");
     shim.fault_at = number;
     for (int i = 0; i < OPLOG_KIND_COUNT; i++) {
         if (strcmp(kind, kind_names[i]) == 0)
@@ -224,33 +226,44 @@ void oplog_unseen(const char *what)
 
 /* ---- faults ---- */
 
-static void log_fault(enum oplog_kind kind, enum oplog_fault fault)
+static void log_fault(enum oplog_kind kind, enum oplog_fault fault, uint32_t object)
 {
     char words[64];
     int size = snprintf(words, sizeof words, "%s:%llu:%s", kind_names[kind], (unsigned long long)shim.counts[kind],
                         fault_names[fault]);
 
-    oplog_add(OPLOG_FAULT, 0, 0, 0, words, (size_t)size);
+    oplog_add(OPLOG_FAULT, object, 0, 0, words, (size_t)size);
 }
 
-static enum oplog_fault due(enum oplog_kind kind)
+static bool is_at(uint32_t object, const char *part)
+{
+    for (int i = 0; i < NAMES_MAX; i++) {
+        if (object && shim.names[i].object == object)
+            return strstr(shim.names[i].path, part) != NULL;
+    }
+    return false;
+}
+
+static enum oplog_fault due(enum oplog_kind kind, uint32_t object)
 {
     if (shim.dead)
         return OPLOG_FAULT_DEAD;
     if (shim.full && kind != OPLOG_KIND_SYNC)
         return OPLOG_FAULT_FULL;
-    return kind == shim.fault_kind && shim.counts[kind] == shim.fault_at ? shim.fault : OPLOG_FAULT_NONE;
+    if (kind != shim.fault_kind || (shim.fault_path[0] && !is_at(object, shim.fault_path)))
+        return OPLOG_FAULT_NONE;
+    return ++shim.fault_count == shim.fault_at ? shim.fault : OPLOG_FAULT_NONE;
 }
 
-enum oplog_fault oplog_take(enum oplog_kind kind)
+enum oplog_fault oplog_take(enum oplog_kind kind, uint32_t object)
 {
     enum oplog_fault fault;
 
     shim.counts[kind]++;
-    fault = due(kind);
+    fault = due(kind, object);
     if (fault == OPLOG_FAULT_NONE)
         return fault;
-    log_fault(kind, fault);
+    log_fault(kind, fault, object);
     shim.full |= fault == OPLOG_FAULT_FULL;
     shim.dead |= fault == OPLOG_FAULT_DEAD;
     errno = fault == OPLOG_FAULT_ENOSPC || fault == OPLOG_FAULT_FULL ? ENOSPC : EIO;

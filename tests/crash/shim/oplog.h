@@ -29,7 +29,7 @@ enum oplog_op {
     OPLOG_RMDIR = 'X',    /* data: path */
     OPLOG_LINK = 'L',     /* data: old path, NUL, new path */
     OPLOG_SENT = 'N',     /* to a TCP peer; offset: its port; data: the bytes */
-    OPLOG_FAULT = 'I',    /* a fault was injected here; data: its words */
+    OPLOG_FAULT = 'I',    /* a fault was injected here, for `object` where there is one; data: its words */
     OPLOG_UNSEEN = '!'    /* something that the shim cannot follow; data: what. Makes the log worthless */
 };
 
@@ -78,7 +78,7 @@ void oplog_add_paths(enum oplog_op op, const char *from, const char *to);
 void oplog_unseen(const char *what);
 
 /* Counts one operation, logs the fault that it meets, and sets errno for those that fail. */
-enum oplog_fault oplog_take(enum oplog_kind kind);
+enum oplog_fault oplog_take(enum oplog_kind kind, uint32_t object);
 bool oplog_fails(enum oplog_fault fault);
 _Noreturn void oplog_die(void);
 /* Waits, without the lock, for CRASH_RELEASE. */

@@ -36,7 +36,7 @@ static int open_below(const char *path, const char *name, int flags, mode_t mode
     bool there = lstat(path, &info) == 0;
     int fd;
 
-    if (!there && (flags & O_CREAT) && oplog_fails(oplog_take(OPLOG_KIND_META)))
+    if (!there && (flags & O_CREAT) && oplog_fails(oplog_take(OPLOG_KIND_META, 0)))
         return -1;
     fd = real_open(path, flags, mode);
     if (fd < 0 || (there && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)))
@@ -179,7 +179,7 @@ static ssize_t write_below(int fd, const void *data, size_t size, off_t offset)
     ssize_t written = -1;
 
     oplog_lock();
-    fault = oplog_take(OPLOG_KIND_WRITE);
+    fault = oplog_take(OPLOG_KIND_WRITE, oplog_object(fd));
     if (fault == OPLOG_FAULT_TORN) {
         (void)write_bytes(fd, data, size / 2, offset);
         errno = EIO;
@@ -275,7 +275,7 @@ static int sync_below(int fd, long call)
     int result = -1;
 
     oplog_lock();
-    fault = oplog_take(OPLOG_KIND_SYNC);
+    fault = oplog_take(OPLOG_KIND_SYNC, oplog_object(fd));
     if (fault == OPLOG_FAULT_DIE)
         oplog_die();
     if (fault == OPLOG_FAULT_STALL)
@@ -308,7 +308,7 @@ int ftruncate(int fd, off_t size)
     if (!oplog_object(fd))
         return (int)syscall(SYS_ftruncate, fd, size);
     oplog_lock();
-    if (!oplog_fails(oplog_take(OPLOG_KIND_META))) {
+    if (!oplog_fails(oplog_take(OPLOG_KIND_META, 0))) {
         result = (int)syscall(SYS_ftruncate, fd, size);
         if (result == 0)
             oplog_add(OPLOG_TRUNCATE, oplog_object(fd), (uint64_t)size, 0, NULL, 0);
@@ -324,7 +324,7 @@ int fallocate(int fd, int mode, off_t offset, off_t size)
     if (!oplog_object(fd))
         return (int)syscall(SYS_fallocate, fd, mode, offset, size);
     oplog_lock();
-    if (!oplog_fails(oplog_take(OPLOG_KIND_META))) {
+    if (!oplog_fails(oplog_take(OPLOG_KIND_META, 0))) {
         result = (int)syscall(SYS_fallocate, fd, mode, offset, size);
         if (result == 0 && mode == 0)
             oplog_add(OPLOG_ALLOCATE, oplog_object(fd), (uint64_t)offset, (uint64_t)size, NULL, 0);
@@ -347,7 +347,7 @@ static int rename_below(const char *from, const char *to, const char *old, const
     int result = -1;
 
     oplog_lock();
-    if (!oplog_fails(oplog_take(OPLOG_KIND_META)))
+    if (!oplog_fails(oplog_take(OPLOG_KIND_META, 0)))
         result = (int)syscall(SYS_rename, from, to);
     if (result == 0)
         oplog_renamed(old, new);
@@ -374,7 +374,7 @@ static int remove_path(const char *path, long call, enum oplog_op op)
     oplog_lock();
     if (access(path, F_OK) != 0) {
         errno = ENOENT; /* not an operation of the disk */
-    } else if (!oplog_fails(oplog_take(OPLOG_KIND_META))) {
+    } else if (!oplog_fails(oplog_take(OPLOG_KIND_META, 0))) {
         result = (int)syscall(call, path);
         if (result == 0)
             oplog_unlinked(name, op);
@@ -402,7 +402,7 @@ int mkdir(const char *path, mode_t mode)
     if (!name || access(path, F_OK) == 0)
         return (int)syscall(SYS_mkdir, path, mode);
     oplog_lock();
-    if (!oplog_fails(oplog_take(OPLOG_KIND_META))) {
+    if (!oplog_fails(oplog_take(OPLOG_KIND_META, 0))) {
         result = (int)syscall(SYS_mkdir, path, mode);
         if (result == 0)
             oplog_create(name, OPLOG_FOLDER);
@@ -420,7 +420,7 @@ int link(const char *from, const char *to)
     if (!old || !new)
         return (int)syscall(SYS_link, from, to);
     oplog_lock();
-    if (!oplog_fails(oplog_take(OPLOG_KIND_META))) {
+    if (!oplog_fails(oplog_take(OPLOG_KIND_META, 0))) {
         result = (int)syscall(SYS_link, from, to);
         if (result == 0)
             oplog_add_paths(OPLOG_LINK, old, new);
