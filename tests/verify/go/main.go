@@ -134,7 +134,7 @@ func checkProofFile(file, record []byte, verifier note.Verifier) error {
 // tileReader reads C2SP paths: those of Go without the height.
 type tileReader struct{}
 
-func (reader tileReader) Height() int                           { return 8 }
+func (reader tileReader) Height() int                             { return 8 }
 func (reader tileReader) SaveTiles(tiles []tlog.Tile, _ [][]byte) {}
 func (reader tileReader) ReadTiles(tiles []tlog.Tile) ([][]byte, error) {
 	var out [][]byte
@@ -181,6 +181,64 @@ func tileRoot(tile []byte) []byte {
 		level = level[:len(level)/2]
 	}
 	return level[0][:]
+}
+
+func treeRoot(leaves []tlog.Hash) tlog.Hash {
+	if len(leaves) == 1 {
+		return leaves[0]
+	}
+	half := 1
+	for half*2 < len(leaves) {
+		half *= 2
+	}
+	return tlog.NodeHash(treeRoot(leaves[:half]), treeRoot(leaves[half:]))
+}
+
+// splitBundle gives the records of an entry bundle of that many.
+func splitBundle(data []byte, count int) ([][]byte, bool) {
+	var records [][]byte
+	for len(data) >= 2 {
+		end := 2 + int(binary.BigEndian.Uint16(data))
+		if end > len(data) {
+			return nil, false
+		}
+		records = append(records, data[2:end])
+		data = data[end:]
+	}
+	return records, len(data) == 0 && len(records) == count
+}
+
+// checkPartial changes every byte of the last, partial tile and of its bundle: the signed root, or the tile, has to show it.
+func checkPartial(records [][]byte, now tree) {
+	var leaves []tlog.Hash
+	for _, record := range records {
+		leaves = append(leaves, tlog.RecordHash(record))
+	}
+	first := len(leaves) / 256 * 256
+	path := strings.Replace(tlog.Tile{H: 8, L: 0, N: now.size / 256, W: int(now.size % 256)}.Path(), "tile/8/", "tile/", 1)
+	tile := get("/v1/ledger/" + path)
+	for at := -1; at < len(tile); at++ {
+		data := tile
+		if at >= 0 {
+			data = flipped(tile, at)
+		}
+		for i := first; i < len(leaves); i++ {
+			leaves[i] = hashOf(data[32*(i-first):])
+		}
+		if (treeRoot(leaves) == now.root) != (at < 0) {
+			fail("byte %d of a partial tile can be changed", at)
+		}
+	}
+	bundle := get("/v1/ledger/" + strings.Replace(path, "tile/0/", "tile/entries/", 1))
+	for at := range bundle {
+		changed, whole := splitBundle(flipped(bundle, at), len(leaves)-first)
+		for i := 0; whole && i < len(changed); i++ {
+			whole = bytes.Equal(changed[i], records[first+i]) || tlog.RecordHash(changed[i]) == hashOf(tile[32*i:])
+		}
+		if whole {
+			fail("byte %d of a bundle can be changed", at)
+		}
+	}
 }
 
 func main() {
@@ -270,6 +328,10 @@ func main() {
 				fail("byte %d of a tile can be changed", at)
 			}
 		}
+	}
+
+	if now.size%256 > 0 {
+		checkPartial(records, now)
 	}
 
 	// An earlier checkpoint is a beginning of this one.
