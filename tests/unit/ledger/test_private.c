@@ -61,7 +61,7 @@ static struct ledger *open_ledger(struct store *store)
 
 /* ---- transactions ---- */
 
-static _Atomic int answered;
+static int answered;
 
 static void on_done(struct ledger_txn *txn)
 {
