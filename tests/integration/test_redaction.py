@@ -121,6 +121,7 @@ def test_the_canary_is_nowhere_but_beside_the_records(clinic, tmp_path):
     assert len(decisions) == len(answers) and all(entry["body"]["redacted"] for entry in decisions)
     shown = {
         "the entries": exported,
+        "a table": clinic.cli("ledger", "export", "--format", "csv").stdout,
         "tail": clinic.cli("ledger", "tail", "--lines", "1000").stdout,
         "metrics": clinic.call("GET", "/metrics", door="metrics").body,
         "the log": clinic.log.read_bytes(),
@@ -131,6 +132,7 @@ def test_the_canary_is_nowhere_but_beside_the_records(clinic, tmp_path):
         "quota, budget, history": clinic.call("GET", "/v1/agents/agent-1/autonomy", admin=True).body + clinic.call("GET", "/v1/agents/agent-1", admin=True).body,
     }
     assert {name: found for name, text in shown.items() if (found := canaries(text))} == {}
+    assert shown["a table"].count("\n") > len(answers)
     verify = verified(clinic)
     assert verify["redacted"] == sum(len(entry["body"]["redacted"]) for entry in decisions) and verify["erased"] == 0
     result = replayed(clinic)
