@@ -122,8 +122,8 @@ static enum status audit_erased(struct audit *audit, uint64_t index, struct slic
     return STATUS_OK;
 }
 
-/* Almost all decisions are told from those with redacted values without parsing them: these have a '$', of a mark or of the hash
- * that stands for a value with marks in it, and looking for one byte costs next to nothing. */
+/* Almost all decisions are told from those with redacted values without parsing them: these have a '$', of a mark or of the
+ * hash that stands for a value with marks in it, and looking for one byte costs next to nothing. */
 static bool may_commit(struct slice body)
 {
     static const char sign[] = "\"redacted\":[";
