@@ -39,6 +39,7 @@ static int archive_offline(struct command *command, const char *path, uint64_t u
     struct upkeep_request request = {.task = UPKEEP_ARCHIVE,
                                      .by = "operator",
                                      .until = until,
+                                     .erases = args_has(command->args, "erase-redacted"),
                                      .before_ms = before_ms,
                                      .progress = progress_show,
                                      .progress_context = &progress};
@@ -73,6 +74,8 @@ static int archive_online(struct command *command, const char *path, uint64_t un
         json_put_i64(command->arena, body, "until", (int64_t)until);
     else
         json_put_text(command->arena, body, "before", slice_from_str(args_get(command->args, "before")));
+    if (args_has(command->args, "erase-redacted"))
+        json_put(body, "erase_redacted", json_new_bool(command->arena, true));
     code = upkeep_online(command, "/v1/ledger/archive", body, &answer);
     if (code != COMMAND_OK || command->json)
         return code;

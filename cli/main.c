@@ -43,7 +43,7 @@ static const char help[] =
     "  edict ledger new-origin --reason TEXT      for a --data that is deliberately not what was signed; [--origin NAME]\n"
     "  edict ledger rotate-key [--overlap-s N]    another signing key, same origin; [--reason TEXT]; --offline\n"
     "  edict ledger archive --to DIR              older entries into files that verify by themselves; --offline\n"
-    "      --until INDEX | --before TIME\n"
+    "      --until INDEX | --before TIME [--erase-redacted]\n"
     "  edict ledger verify --archive DIR          an archive by itself; [--key VERIFIER-KEY]. With --data, and with rebuild,\n"
     "                                             replay, backtest and restore: puts archived entries back; several are "
     "allowed\n"
@@ -102,9 +102,9 @@ static const char *const valued_flags[] = {"server",
                                            "witness",
                                            "witness-quorum",
                                            NULL};
-static const char *const plain_flags[] = {"json",    "help",           "version",  "all",    "coverage", "follow",   "watch",
-                                          "offline", "fail-if-looser", "with-key", "append", "progress", "cosigned", "unfolded",
-                                          NULL};
+static const char *const plain_flags[] = {"json",     "help",     "version",        "all",      "coverage", "follow",
+                                          "watch",    "offline",  "fail-if-looser", "with-key", "append",   "progress",
+                                          "cosigned", "unfolded", "erase-redacted", NULL};
 
 enum { ARENA_CAP = 512 * 1024 * 1024 };
 

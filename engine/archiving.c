@@ -23,7 +23,7 @@ struct archiving {
 static enum status check_needs(struct archiving *archiving)
 {
     struct state_need need;
-    enum status status = state_oldest_needed(archiving->store, &need, archiving->error);
+    enum status status = state_oldest_needed(archiving->store, !archiving->options->erases, &need, archiving->error);
     uint64_t most = need.index - need.index % ARCHIVE_BUNDLE;
 
     if (status != STATUS_OK || need.index >= archiving->to)
@@ -112,6 +112,7 @@ static enum status commit(struct archiving *archiving)
     event.archived = (struct event_archived){.from = (int64_t)info->from,
                                              .to = (int64_t)info->to,
                                              .root = slice_from(root, sizeof root),
+                                             .erases = archiving->options->erases,
                                              .manifest = slice_from(manifest, sizeof manifest)};
     fault_point("archive.verified");
     status = commit_archived(archiving->options->ledger, &event, info->last_time_ms, &archiving->out->index, archiving->error);
@@ -138,6 +139,8 @@ static enum status clean_up(struct archiving *archiving)
     if (status == STATUS_OK)
         status = archiving->store->ops->scrub(archiving->store, STORE_ENTRIES, slice_from(from, 8), slice_from(to, 8),
                                               archiving->error);
+    if (status == STATUS_OK && ledger_needs_scrub(archiving->options->ledger))
+        status = ledger_scrub(archiving->options->ledger, archiving->error);
     return status;
 }
 

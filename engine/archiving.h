@@ -17,6 +17,7 @@ struct archiving_options {
     struct clock clock;
     const char *folder, *by;
     uint64_t until;    /* entries below this; rounded down to whole bundles */
+    bool erases;       /* redacted values of these entries are erased with them */
     int64_t before_ms; /* or, when `until` is 0: entries that are older than this */
     archive_progress_f progress;
     void *context;

@@ -34,8 +34,8 @@ static enum status wait_for(struct ledger *ledger, struct commit *commit, struct
                      commit->txn.result == LEDGER_UNKNOWN ? "the ledger cannot be written" : "the ledger refused the entry");
 }
 
-static enum status run(struct ledger *ledger, const struct event *event, uint64_t archived_to, int64_t archived_time_ms,
-                       uint64_t *index, struct error *error)
+static enum status run(struct ledger *ledger, const struct event *event, const struct event_archived *archived,
+                       int64_t archived_time_ms, uint64_t *index, struct error *error)
 {
     struct commit commit = {.mutex = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
     struct arena arena;
@@ -46,7 +46,8 @@ static enum status run(struct ledger *ledger, const struct event *event, uint64_
     buf_create(&body, &arena);
     event_write_body(&body, &arena, event);
     commit.txn.entry_count = 1;
-    commit.txn.archived_to = archived_to;
+    commit.txn.archived_to = archived ? (uint64_t)archived->to : 0;
+    commit.txn.archived_erases = archived && archived->erases;
     commit.txn.archived_time_ms = archived_time_ms;
     commit.txn.done = committed;
     commit.txn.entries[0] = (struct ledger_entry){.type = event->type,
@@ -67,11 +68,11 @@ static enum status run(struct ledger *ledger, const struct event *event, uint64_
 
 enum status commit_event(struct ledger *ledger, const struct event *event, uint64_t *index, struct error *error)
 {
-    return run(ledger, event, 0, 0, index, error);
+    return run(ledger, event, NULL, 0, index, error);
 }
 
 enum status commit_archived(struct ledger *ledger, const struct event *event, int64_t time_ms, uint64_t *index,
                             struct error *error)
 {
-    return run(ledger, event, (uint64_t)event->archived.to, time_ms, index, error);
+    return run(ledger, event, &event->archived, time_ms, index, error);
 }

@@ -185,9 +185,35 @@ static void link_verifiers(struct opening *opening, const struct note_verifier *
     }
 }
 
+/* Rows of state are made from entries: a key is what the entry says, which the tree vouches for. One that is archived is taken
+ * from its row. */
+static enum status check_entry(struct opening *opening, struct store *store, const struct lineage_item *item)
+{
+    struct record_header header;
+    struct slice record, body;
+    char key[8];
+    enum status status;
+
+    for (int i = 0; i < 8; i++)
+        key[i] = (char)(item->index >> (56 - 8 * i));
+    status = store_get(store, STORE_ENTRIES, slice_from(key, sizeof key), &opening->arena, &record, opening->error);
+    if (status == STATUS_NOT_FOUND)
+        return STATUS_OK;
+    if (status == STATUS_OK)
+        status = record_split(record, &header, &body, opening->error);
+    if (status == STATUS_OK && (header.type != item->event.type || !slice_equal(body, item->body)))
+        status = error_set(opening->error, STATUS_CORRUPT, opening->custody->folder,
+                           "the state's row of the handover in entry %llu is not what the entry says",
+                           (unsigned long long)item->index);
+    return status;
+}
+
 static enum status read_lineage(struct opening *opening, struct store *store)
 {
     enum status status = lineage_read(store, &opening->arena, &opening->lineage, opening->error);
+
+    for (size_t i = 0; i < opening->lineage.count && status == STATUS_OK; i++)
+        status = check_entry(opening, store, &opening->lineage.items[i]);
 
     if (status == STATUS_OK)
         opening->handover = lineage_handover(&opening->lineage);

@@ -77,6 +77,7 @@ static enum status archive(const struct upkeep_options *options, struct upkeep_r
                                                 .folder = request->path,
                                                 .by = request->by,
                                                 .until = request->until,
+                                                .erases = request->erases,
                                                 .before_ms = request->before_ms,
                                                 .progress = request->progress,
                                                 .context = request->progress_context};

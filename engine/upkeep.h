@@ -33,6 +33,7 @@ struct upkeep_request {
     struct slice reason; /* rotation; lives as long as the request */
     int64_t overlap_s;
     uint64_t until; /* archive; see archiving.h */
+    bool erases;
     int64_t before_ms;
     archive_progress_f progress; /* archive; may be NULL */
     void *progress_context;

@@ -8,8 +8,8 @@
  *   blobs/HEX                  large values and policy bundles that the entries name; HEX is the SHA-256 of the file
  *   archive.json               what it is; written last
  *
- * The store keeps all hash tiles, so proofs about archived entries are made as before. Erasable values (STORE_PRIVATE) stay in
- * the store: from files that lie elsewhere they could not be erased.
+ * The store keeps all hash tiles, so proofs about archived entries are made as before. Erasable values (STORE_PRIVATE) are
+ * never in an archive: from files that lie elsewhere they could not be erased.
  */
 #ifndef EDICT_LEDGER_ARCHIVE_H
 #define EDICT_LEDGER_ARCHIVE_H

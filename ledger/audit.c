@@ -122,6 +122,19 @@ static enum status audit_erased(struct audit *audit, uint64_t index, struct slic
     return STATUS_OK;
 }
 
+/* Values of entries that were archived may have been erased with them, all at once. */
+static enum status audit_archived(struct audit *audit, uint64_t index, struct slice body, struct error *error)
+{
+    struct event event;
+    enum status status = event_from_body(&audit->arena, RECORD_LEDGER_ARCHIVED, body, &event, error);
+
+    if (status != STATUS_OK || event.archived.to < 0 || (uint64_t)event.archived.to > index)
+        return wrong(error, index, "it does not say validly what was archived");
+    if (event.archived.erases && (uint64_t)event.archived.to > audit->archived_erased)
+        audit->archived_erased = (uint64_t)event.archived.to;
+    return STATUS_OK;
+}
+
 /* Almost all decisions are told from those with redacted values without parsing them: these have a '$', of a mark or of the
  * hash that stands for a value with marks in it, and looking for one byte costs next to nothing. */
 static bool may_commit(struct slice body)
@@ -138,10 +151,11 @@ enum status audit_entry(struct audit *audit, struct store *store, const struct r
         arena_reset(&audit->arena);
         return audit_decision(audit, store, index, body, error);
     }
-    if (header->type != RECORD_DECISION_ERASED)
+    if (header->type != RECORD_DECISION_ERASED && header->type != RECORD_LEDGER_ARCHIVED)
         return STATUS_OK;
     arena_reset(&audit->arena);
-    return audit_erased(audit, index, body, error);
+    return header->type == RECORD_LEDGER_ARCHIVED ? audit_archived(audit, index, body, error)
+                                                  : audit_erased(audit, index, body, error);
 }
 
 /* ---- all of it ---- */
@@ -160,6 +174,8 @@ enum status audit_join(struct audit *audit, struct audit *from, struct error *er
 {
     audit->present += from->present;
     from->present = 0;
+    if (from->archived_erased > audit->archived_erased)
+        audit->archived_erased = from->archived_erased;
     if (move(&audit->missing, &from->missing, error) != STATUS_OK)
         return error->status;
     return move(&audit->erased, &from->erased, error);
@@ -215,8 +231,8 @@ enum status audit_finish(struct audit *audit, struct store *store, uint64_t firs
     uint64_t rows = 0;
     enum status status;
 
-    forget_before(&audit->missing, first);
-    forget_before(&audit->erased, first);
+    forget_before(&audit->missing, first > audit->archived_erased ? first : audit->archived_erased);
+    forget_before(&audit->erased, first > audit->archived_erased ? first : audit->archived_erased);
     if ((name = first_lacking(&audit->missing, &audit->erased)))
         return wrong(error, name->index, "a redacted value is missing, and no entry says that it was erased");
     if ((name = first_lacking(&audit->erased, &audit->missing)))

@@ -20,6 +20,7 @@ struct audit_list {
 struct audit {
     struct arena arena;                /* of one entry */
     struct audit_list missing, erased; /* values that records commit to and that are not there; that entries say were erased */
+    uint64_t archived_erased;          /* values of entries below were erased when these were archived */
     uint64_t present;                  /* values that are there and right */
 };
 

@@ -108,6 +108,7 @@ struct ledger_txn {
     size_t removal_count;
     uint64_t archived_to;      /* > 0: entries below are in archives now, and go from the store; a multiple of 256 */
     int64_t archived_time_ms;  /* of the last of them */
+    bool archived_erases;      /* their erasable values go for good */
     const void *preconditions; /* the fold's own; may be NULL */
     enum ledger_result result;
     uint64_t duplicate_index;

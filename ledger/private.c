@@ -150,6 +150,16 @@ bool private_write(struct scrub *scrub, struct store_batch *batch, const struct 
     return true;
 }
 
+void private_erase_range(struct scrub *scrub, struct store_batch *batch, uint64_t from, uint64_t to)
+{
+    char first[INDEX_SIZE], last[INDEX_SIZE];
+
+    put_index(first, from);
+    put_index(last, to);
+    batch->ops->remove_range(batch, STORE_PRIVATE, slice_from(first, INDEX_SIZE), slice_from(last, INDEX_SIZE));
+    scrub->group = join(scrub->group, (struct scrub_range){from, to});
+}
+
 /* The row goes with the next group after a scrub; until then a restart would only do it once more. */
 void scrub_write(struct scrub *scrub, struct store_batch *batch)
 {

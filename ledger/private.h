@@ -46,6 +46,8 @@ enum status scrub_load(struct scrub *scrub, struct store *store, struct error *e
 
 /* Sequencer: puts and removals of a stamped transaction. False when a path is too long. */
 bool private_write(struct scrub *scrub, struct store_batch *batch, const struct ledger_txn *txn);
+/* Sequencer: all values of entries [from, to) go. */
+void private_erase_range(struct scrub *scrub, struct store_batch *batch, uint64_t from, uint64_t to);
 /* Sequencer, once a group: the row `scrub` of META, where it has to change. */
 void scrub_write(struct scrub *scrub, struct store_batch *batch);
 void scrub_committed(struct scrub *scrub);

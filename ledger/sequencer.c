@@ -122,6 +122,8 @@ static void take_archived(struct ledger *ledger, const struct ledger_txn *txn)
     put_u64be(from, first);
     put_u64be(to, txn->archived_to);
     ledger->batch->ops->remove_range(ledger->batch, STORE_ENTRIES, slice_from(from, 8), slice_from(to, 8));
+    if (txn->archived_erases)
+        private_erase_range(&ledger->scrub, ledger->batch, first, txn->archived_to);
     put_u64be(row, txn->archived_to);
     put_u64be(row + 8, (uint64_t)txn->archived_time_ms);
     store_put(ledger->batch, STORE_META, sequencer_archived_key, slice_from(row, sizeof row));

@@ -124,6 +124,10 @@ static void write_handover(struct json_writer *w, const struct event *event)
 static void write_archived(struct json_writer *w, const struct event *event)
 {
     put_text(w, "by", event->by);
+    if (event->archived.erases) {
+        json_key(w, "erases");
+        json_bool(w, true);
+    }
     put_i64(w, "from", event->archived.from);
     put_text(w, "manifest", event->archived.manifest);
     put_text(w, "root", event->archived.root);
@@ -274,6 +278,7 @@ static bool read_archived(const cJSON *json, struct event_archived *out)
 {
     out->root = json_get_text(json, "root");
     out->manifest = json_get_text(json, "manifest");
+    json_get_bool(json, "erases", &out->erases);
     return json_get_i64(json, "from", &out->from) && json_get_i64(json, "to", &out->to) && out->root.size > 0 &&
            out->manifest.size > 0;
 }

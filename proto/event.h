@@ -59,6 +59,7 @@ struct event_handover {
 struct event_archived {
     int64_t from, to;            /* entries [from, to) are in the archive; nothing below `to` is in the store any more */
     struct slice root, manifest; /* hex: of the tree of `to` entries, of the archive's manifest file */
+    bool erases;                 /* the redacted values of the range were erased with them */
 };
 /* Values of a decision that its record only commits to, taken out of the side store with this entry. */
 struct event_erased {

@@ -126,6 +126,17 @@ static bool path_is_absolute(struct api_call *call, struct slice path)
     return false;
 }
 
+static bool flag_is_valid(struct api_call *call, const cJSON *body, const char *name)
+{
+    char where[64];
+
+    if (!json_get(body, name) || cJSON_IsBool(json_get(body, name)))
+        return true;
+    snprintf(where, sizeof where, "/%s", name);
+    reply_problem(call, 400, where, "expected true or false");
+    return false;
+}
+
 void api_ledger_backup(struct api_call *call)
 {
     static const char *const names[] = {"to", "with_key", NULL};
@@ -136,10 +147,8 @@ void api_ledger_backup(struct api_call *call)
     if (!no_parameters(call) || !(body = body_object(call, names, false)) || !body_text(call, body, "to", API_PATH_MAX, &to) ||
         !path_is_absolute(call, to))
         return;
-    if (json_get(body, "with_key") && !cJSON_IsBool(json_get(body, "with_key"))) {
-        reply_problem(call, 400, "/with_key", "expected true or false");
+    if (!flag_is_valid(call, body, "with_key"))
         return;
-    }
     upkeep = upkeep_new(call, UPKEEP_BACKUP, backup_reply);
     if (!upkeep)
         return;
@@ -191,7 +200,7 @@ static bool read_extent(struct api_call *call, const cJSON *body, int64_t *until
 
 void api_ledger_archive(struct api_call *call)
 {
-    static const char *const names[] = {"to", "until", "before", NULL};
+    static const char *const names[] = {"to", "until", "before", "erase_redacted", NULL};
     const cJSON *body;
     struct slice to;
     int64_t until = 0, before_ms = 0;
@@ -200,11 +209,14 @@ void api_ledger_archive(struct api_call *call)
     if (!no_parameters(call) || !(body = body_object(call, names, false)) || !body_text(call, body, "to", API_PATH_MAX, &to) ||
         !path_is_absolute(call, to) || !read_extent(call, body, &until, &before_ms))
         return;
+    if (!flag_is_valid(call, body, "erase_redacted"))
+        return;
     upkeep = upkeep_new(call, UPKEEP_ARCHIVE, archive_reply);
     if (!upkeep)
         return;
     snprintf(upkeep->request.path, sizeof upkeep->request.path, "%.*s", SLICE_ARG(to));
     upkeep->request.until = (uint64_t)until;
+    json_get_bool(body, "erase_redacted", &upkeep->request.erases);
     upkeep->request.before_ms = before_ms;
     upkeep_submit(upkeep);
 }

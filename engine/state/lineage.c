@@ -33,7 +33,8 @@ static enum status parse(struct reading *reading, struct slice value, struct lin
         !slice_to_u64(slice_sub(value, space + 1, end), &time_ms))
         return error_set(reading->error, STATUS_CORRUPT, "", "a row of the state is damaged (l)");
     item->time_ms = (int64_t)time_ms;
-    return event_from_body(reading->arena, type, slice_sub(value, end + 1, SIZE_MAX), &item->event, reading->error);
+    item->body = slice_sub(value, end + 1, SIZE_MAX);
+    return event_from_body(reading->arena, type, item->body, &item->event, reading->error);
 }
 
 static bool read_row(void *context, const struct store_visit *row)

@@ -12,6 +12,7 @@ struct lineage_item {
     uint64_t index;
     int64_t time_ms;
     struct event event; /* RECORD_LEDGER_* */
+    struct slice body;  /* of the entry, as it was folded */
 };
 
 struct lineage {

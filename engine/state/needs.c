@@ -1,6 +1,7 @@
 /* What of the ledger's older entries is still needed by what is live. */
 #include "state/internal.h"
 
+#include "ledger/private.h"
 #include "proto/uuid.h"
 
 #include <stdio.h>
@@ -114,7 +115,13 @@ static enum status need_escalations(struct needs *needs)
     return status;
 }
 
-enum status state_oldest_needed(struct store *store, struct state_need *out, struct error *error)
+static bool take_private(void *context, const struct private_row *row)
+{
+    need(context, row->index, "a redacted value can still be erased,", row->path);
+    return false; /* the first is the oldest */
+}
+
+enum status state_oldest_needed(struct store *store, bool erasable, struct state_need *out, struct error *error)
 {
     struct needs needs = {.store = store, .out = out, .error = error};
     enum status status;
@@ -127,6 +134,8 @@ enum status state_oldest_needed(struct store *store, struct state_need *out, str
         status = need_reservations(&needs);
     if (status == STATUS_OK)
         status = need_escalations(&needs);
+    if (status == STATUS_OK && erasable)
+        status = private_each(store, 0, UINT64_MAX, take_private, &needs, error);
     if (status == STATUS_OK && needs.ids.failed)
         status = error_set(error, STATUS_NO_MEMORY, "", "out of memory");
     buf_destroy(&needs.ids);

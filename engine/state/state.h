@@ -137,8 +137,9 @@ struct state_need {
     char why[160];
 };
 /* Unexpired idempotency keys (they answer with their entry), open reservations (their outcome is reported on the decision),
- * pending escalations and usable grants. From durable rows; what becomes live later refers to later entries. Any thread. */
-enum status state_oldest_needed(struct store *store, struct state_need *out, struct error *error) EDICT_MUST_USE;
+ * pending escalations and usable grants; with `erasable` also redacted values, which are erased by their decision. From durable
+ * rows; what becomes live later refers to later entries. Any thread. */
+enum status state_oldest_needed(struct store *store, bool erasable, struct state_need *out, struct error *error) EDICT_MUST_USE;
 
 /* Totals for /metrics: agents, pending escalations, decisions by tier since the store began. */
 struct state_totals {

@@ -9,6 +9,7 @@ import threading
 
 import pytest
 from conftest import BUILD, ROOT
+from test_redaction import canaries, clinic, requests  # noqa: F401
 from test_tlog import checkpoint_of, decide, go_verifier, size_of, verify  # noqa: F401
 from test_upkeep import cli, ledger_json
 
@@ -240,3 +241,27 @@ def test_backup_and_restore_of_what_is_not_all_there(simple, new_server, tmp_pat
     restored.stop()
     assert ledger_json(restored.folder, "verify", "--archive", str(tmp_path / "a"))["archived"] == 0  # an archive of the origin before
     assert cli(tmp_path / "another", *words, "--unfolded").returncode == 0
+
+
+def test_redacted_values_are_erased_before_or_with_their_entries(clinic, tmp_path):  # noqa: F811
+    redacted = [request for request in requests() if request["agent_identity"] == "agent-1" and request["operation"] in ("read", "quote", "deny")]
+    asked = [clinic.evaluate(request).json for request in redacted]
+    connection = clinic.connect()
+    for i in range(300):
+        clinic.evaluate({"agent_identity": "agent-1", "operation": "read", "context": {"ward": str(i)}}, connection=connection)
+    refused = archive(clinic, 256, tmp_path / "a")
+    assert refused.returncode == 2 and "a redacted value can still be erased" in refused.stderr
+    assert clinic.call("POST", f"/v1/decisions/{asked[0]['decision_id']}/erase", {"reason": "asked for"}, admin=True).json["erased"] > 0
+    shown = archive(clinic, 256, tmp_path / "a", "--erase-redacted")
+    assert shown.returncode == 0, shown.stderr
+    entry = [entry for entry in clinic.ledger() if entry["type"] == "ledger.archived"][0]
+    assert entry["body"]["erases"] is True
+    clinic.stop()
+    for folder in (clinic.folder, tmp_path / "a"):
+        assert {str(path): found for path in folder.rglob("*") if path.is_file() and (found := canaries(path.read_bytes()))} == {}
+    assert ledger_json(clinic.folder, "verify")["redacted"] == 0
+    whole = ledger_json(clinic.folder, "verify", "--archive", str(tmp_path / "a"))
+    assert whole["valid"] and whole["redacted"] == 0
+    replayed = ledger_json(clinic.folder, "replay", "--archive", str(tmp_path / "a"))
+    assert replayed["differences"] == 0 and replayed["erased"] == len(asked)
+    assert ledger_json(clinic.folder, "rebuild", "--archive", str(tmp_path / "a"))["differences"] == 0

@@ -1,7 +1,9 @@
 """Backup, restore, another origin, another key: through real servers, with load going on, and killed between steps."""
 
+import http.client
 import json
 import os
+import pty
 import shutil
 import signal
 import subprocess
@@ -346,3 +348,65 @@ def test_an_entry_says_what_a_rolled_back_directory_cannot(simple, tmp_path):
     assert simple.cli("ledger", "new-origin", "--reason", "back to the backup").returncode == 0
     simple.start()
     decide(simple, 1)
+
+
+# ---- the same through a server that dies ----
+
+
+def killed_server(server, monkeypatch, step, method, path, body):
+    """The call during which the server dies at its fault point."""
+    server.stop()
+    monkeypatch.setenv("EDICT_KILL_AT", step)
+    server.start()
+    monkeypatch.delenv("EDICT_KILL_AT")
+    with pytest.raises((OSError, http.client.HTTPException)):
+        server.call(method, path, body, admin=True)
+    assert server.process.wait(timeout=60) == -signal.SIGKILL
+    server.start()
+
+
+@pytest.mark.parametrize("step", ["handover.next", "handover.committed", "handover.renamed"])
+def test_a_server_that_dies_while_it_rotates(simple, monkeypatch, step):
+    decide(simple, 3)
+    before = simple.call("GET", "/v1/ledger/key", admin=True).body
+    killed_server(simple, monkeypatch, step, "POST", "/v1/ledger/rotate-key", {"overlap_s": 0})
+    rotations = [entry for entry in simple.ledger() if entry["type"] == "ledger.key.rotated"]
+    assert len(rotations) == (0 if step == "handover.next" else 1)
+    assert (simple.call("GET", "/v1/ledger/key", admin=True).body == before) == (not rotations)
+    if rotations:  # the proof is made before the old key goes
+        assert keys_of(simple)["handovers"][0]["proof"]
+        assert not (simple.folder / "ledger.key.old").exists()
+    decide(simple, 3, 3)
+    simple.stop()
+    assert ledger_json(simple.folder, "verify")["valid"] is True
+
+
+# ---- what a person sees ----
+
+
+def on_a_terminal(*words):
+    """stdout, and what a terminal on stderr was sent."""
+    main, other = pty.openpty()
+    run = subprocess.Popen([BUILD / "edict", *words], stdout=subprocess.PIPE, stderr=other, text=True, cwd=ROOT)
+    os.close(other)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(main, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(main)
+    return run.communicate(timeout=60)[0], shown.decode()
+
+
+def test_long_work_shows_how_far_it_is(simple):
+    decide(simple, 50)
+    simple.stop()
+    for words, step in ((["ledger", "verify"], "verifying"), (["ledger", "rebuild"], "folding"), (["ledger", "replay"], "")):
+        out, shown = on_a_terminal("--data", simple.folder, *words, "--json")
+        entries = json.loads(out)["entries"]
+        assert step in shown and f"{entries} of {entries} entries" in shown and shown.endswith("\n"), (words, shown)
+        assert simple.cli(*words).stderr == ""  # not into a file

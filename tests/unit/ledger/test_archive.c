@@ -153,8 +153,10 @@ static void drop(struct ledger *ledger, uint64_t to, int64_t time_ms)
 {
     struct submitted one = {.txn = {.entry_count = 1, .archived_to = to, .archived_time_ms = time_ms}};
 
-    one.txn.entries[0] =
-        (struct ledger_entry){.type = RECORD_LEDGER_ARCHIVED, .tenant = RECORD_TENANT_DEFAULT, .body = SLICE("{\"by\":\"x\"}")};
+    snprintf(one.body, sizeof one.body, "{\"by\":\"x\",\"from\":0,\"manifest\":\"00\",\"root\":\"00\",\"to\":%llu}",
+             (unsigned long long)to);
+    one.txn.entries[0] = (struct ledger_entry){
+        .type = RECORD_LEDGER_ARCHIVED, .tenant = RECORD_TENANT_DEFAULT, .body = slice_from_str(one.body)};
     submit(ledger, &one);
     await(&one);
 }

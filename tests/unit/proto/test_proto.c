@@ -423,6 +423,9 @@ START_TEST(events_of_the_log_itself_come_back)
     event.handover = (struct event_handover){.old_key = SLICE("a+1+A"), .new_key = SLICE("a+2+B"), .until_ms = 1785242096789};
     check_event(&event, "{\"by\":\"admin\",\"new_key\":\"a+2+B\",\"old_key\":\"a+1+A\",\"until_ms\":1785242096789}");
     event.type = RECORD_LEDGER_ARCHIVED;
+    event.archived =
+        (struct event_archived){.from = 0, .to = 256, .root = SLICE("00"), .manifest = SLICE("ff"), .erases = true};
+    check_event(&event, "{\"by\":\"admin\",\"erases\":true,\"from\":0,\"manifest\":\"ff\",\"root\":\"00\",\"to\":256}");
     event.archived = (struct event_archived){.from = 256, .to = 512, .root = SLICE("00"), .manifest = SLICE("ff")};
     check_event(&event, "{\"by\":\"admin\",\"from\":256,\"manifest\":\"ff\",\"root\":\"00\",\"to\":512}");
 }
