@@ -73,6 +73,9 @@ struct store_batch {
  * only, refused with advice; one of a newer format is refused. */
 enum status store_open_rocksdb(const char *folder, bool read_only, struct store **out, struct error *error) EDICT_MUST_USE;
 enum status store_open_memory(struct store **out, struct error *error) EDICT_MUST_USE;
+/* What a crash of the process would leave of a store in memory, if memory were a disk: a new store with all that is committed,
+ * and nothing of any batch. Any thread. */
+enum status store_memory_copy(struct store *store, struct store **out, struct error *error) EDICT_MUST_USE;
 
 static inline void store_put(struct store_batch *batch, enum store_family family, struct slice key, struct slice value)
 {

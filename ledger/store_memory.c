@@ -391,3 +391,43 @@ enum status store_open_memory(struct store **out, struct error *error)
     *out = &store->base;
     return STATUS_OK;
 }
+
+static bool copy_family(const struct memory_family *from, struct memory_family *to)
+{
+    to->rows = calloc(from->count + 1, sizeof *to->rows);
+    if (!to->rows)
+        return false;
+    to->capacity = from->count + 1;
+    for (; to->count < from->count; to->count++) {
+        struct memory_row *row = &to->rows[to->count];
+
+        row->key = copy_parts(&from->rows[to->count].key, 1);
+        row->value = copy_parts(&from->rows[to->count].value, 1);
+        if (!row->key.data || !row->value.data) {
+            free_slice(row->key);
+            free_slice(row->value);
+            return false;
+        }
+    }
+    return true;
+}
+
+enum status store_memory_copy(struct store *base, struct store **out, struct error *error)
+{
+    struct memory_store *store = (struct memory_store *)base;
+    struct store *copy = NULL;
+    enum status status = store_open_memory(&copy, error);
+    bool ok = status == STATUS_OK;
+
+    pthread_rwlock_rdlock(&store->lock);
+    for (int f = 0; f < STORE_FAMILY_COUNT && ok; f++)
+        ok = copy_family(&store->families[f], &((struct memory_store *)copy)->families[f]);
+    pthread_rwlock_unlock(&store->lock);
+    if (ok) {
+        *out = copy;
+        return STATUS_OK;
+    }
+    if (copy)
+        copy->ops->close(copy);
+    return error_set(error, STATUS_NO_MEMORY, "", "out of memory");
+}
