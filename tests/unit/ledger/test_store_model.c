@@ -193,6 +193,29 @@ static void do_remove(struct test *test)
     model_remove(&test->next, &row);
 }
 
+/* Not of RocksDB's own row, which says what the store is. */
+static void do_remove_range(struct test *test)
+{
+    unsigned char from[KEY_MAX], to[KEY_MAX];
+    enum store_family family = (enum store_family)(1 + model_below(&test->trace, STORE_FAMILY_COUNT - 1));
+    struct slice first = slice_from(from, random_key(test, from, 1)), past = slice_from(to, random_key(test, to, 1));
+
+    if (slice_compare(first, past) > 0) {
+        struct slice swap = first;
+
+        first = past;
+        past = swap;
+    }
+    model_note(&test->trace, "remove a range of family %d, from %zu bytes to %zu bytes", family, first.size, past.size);
+    test->batch->ops->remove_range(test->batch, family, first, past);
+    for (size_t i = test->next.count; i > 0; i--) {
+        struct row row = test->next.rows[i - 1];
+
+        if (row.family == family && slice_compare(key_of(&row), first) >= 0 && slice_compare(key_of(&row), past) < 0)
+            model_remove(&test->next, &row);
+    }
+}
+
 static void do_commit(struct test *test)
 {
     struct error error = {0};
@@ -342,14 +365,34 @@ static void do_scrub(struct test *test)
     compare_all(test);
 }
 
+/* As a store of RocksDB somewhere else, which has the same rows. */
+static void do_copy(struct test *test)
+{
+    struct test copy = {.trace = test->trace, .rocks = true};
+    struct error error = {0};
+    char command[64];
+
+    model_note(&test->trace, "copy");
+    strcpy(copy.folder, test->folder);
+    strcat(copy.folder, ".c");
+    MODEL_CHECK(&test->trace, test->store->ops->copy(test->store, copy.folder, &error) == STATUS_OK, "copy: %s", error.message);
+    copy.committed = test->committed;
+    open_store(&copy);
+    compare_all(&copy);
+    copy.store->ops->batch_delete(copy.batch);
+    copy.store->ops->close(copy.store);
+    snprintf(command, sizeof command, "rm -rf %s", copy.folder);
+    ck_assert_int_eq(system(command), 0);
+}
+
 static void one_operation(struct test *test)
 {
     static const struct {
         unsigned weight;
         void (*run)(struct test *test);
-    } operations[] = {{400, do_put},  {150, do_remove}, {80, do_commit}, {150, do_get},
-                      {200, do_scan}, {10, do_discard}, {2, do_reopen},  {1, do_scrub}};
-    uint64_t draw = model_below(&test->trace, 993);
+    } operations[] = {{400, do_put},    {150, do_remove}, {80, do_commit}, {150, do_get},         {200, do_scan},
+                      {10, do_discard}, {2, do_reopen},   {1, do_scrub},   {20, do_remove_range}, {1, do_copy}};
+    uint64_t draw = model_below(&test->trace, 1014);
 
     for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
         if (draw < operations[i].weight) {
@@ -456,10 +499,14 @@ END_TEST
 static void random_batch(struct test *test)
 {
     for (uint64_t i = 1 + model_below(&test->trace, 12); i > 0; i--) {
-        if (model_below(&test->trace, 4))
+        uint64_t draw = model_below(&test->trace, 20);
+
+        if (draw < 14)
             do_put(test);
-        else
+        else if (draw < 19)
             do_remove(test);
+        else
+            do_remove_range(test);
     }
 }
 
@@ -477,22 +524,40 @@ static void commit_until_killed(struct test *test, bool sync, _Atomic uint64_t *
     }
 }
 
+struct counted {
+    enum store_family family;
+    size_t rows;
+};
+
+static bool count_row(void *context, const struct store_visit *visit)
+{
+    struct counted *counted = context;
+
+    counted->rows += !is_own_row(visit, counted->family);
+    return true;
+}
+
 static bool model_is_store(struct test *test)
 {
-    struct store *store = test->store;
-    size_t rows = 0;
+    struct counted counted = {.rows = 0};
+    struct error error;
 
+    for (int family = 0; family < STORE_FAMILY_COUNT; family++) {
+        counted.family = (enum store_family)family;
+        if (test->store->ops->scan(test->store, counted.family, (struct slice){0}, (struct slice){0}, false, count_row,
+                                   &counted, &error) != STATUS_OK)
+            return false;
+    }
     for (size_t i = 0; i < test->committed.count; i++) {
         const struct row *row = &test->committed.rows[i];
         struct slice value;
-        struct error error;
 
         arena_reset(&test->arena);
-        if (store_get(store, row->family, key_of(row), &test->arena, &value, &error) != STATUS_OK || !value_is(row, value))
+        if (store_get(test->store, row->family, key_of(row), &test->arena, &value, &error) != STATUS_OK ||
+            !value_is(row, value))
             return false;
-        rows++;
     }
-    return rows == test->committed.count;
+    return counted.rows == test->committed.count;
 }
 
 /* All that was acknowledged, and at most the one batch more that was under way; whole. */
