@@ -1,6 +1,7 @@
 /* The store on RocksDB: the only file that includes its header. */
 #include "base/file.h"
 #include "ledger/store.h"
+#include "ledger/wal_tail.h"
 
 #include <rocksdb/c.h>
 #include <stdatomic.h>
@@ -333,8 +334,8 @@ static rocksdb_options_t *family_options(rocksdb_cache_t *cache, int family, cha
     rocksdb_options_destroy(plain);
     rocksdb_options_set_create_if_missing(options, 1);
     rocksdb_options_set_create_missing_column_families(options, 1);
-    /* A torn tail of the last log is an ordinary crash; corruption in the middle must refuse to open rather than drop what
-     * follows it. */
+    /* A last log that ends in the middle of a write is an ordinary crash; corruption must refuse to open rather than drop what
+     * follows it, as the default would. (A last write with sectors missing is looked at in open_database.) */
     rocksdb_options_set_wal_recovery_mode(options, rocksdb_tolerate_corrupted_tail_records_recovery);
     rocksdb_options_set_paranoid_checks(options, 1); /* refuse damaged files at open; stop writing after a failed write */
     rocksdb_options_set_write_buffer_size(options, ROCKS_WRITE_BUFFER);
@@ -391,6 +392,21 @@ static bool lacks_family(const struct rocks_store *store, const char *folder, co
     return !found;
 }
 
+/* RocksDB's message, or NULL. */
+static char *open_once(struct rocks_store *store, const char *folder, bool read_only)
+{
+    const rocksdb_options_t *const *options = (const rocksdb_options_t *const *)store->options;
+    char *message = NULL;
+
+    if (read_only)
+        store->db = rocksdb_open_for_read_only_column_families(store->options[0], folder, STORE_FAMILY_COUNT, family_names,
+                                                               options, store->families, 0, &message);
+    else
+        store->db = rocksdb_open_column_families(store->options[0], folder, STORE_FAMILY_COUNT, family_names, options,
+                                                 store->families, &message);
+    return message;
+}
+
 static enum status open_database(struct rocks_store *store, const char *folder, bool read_only, struct error *error)
 {
     char *message = NULL;
@@ -403,13 +419,18 @@ static enum status open_database(struct rocks_store *store, const char *folder, 
         return error_set(error, STATUS_CONFLICT, folder,
                          "the ledger has format 1, and reading it needs format %d; start edictd on it once, which upgrades it",
                          ROCKS_FORMAT);
-    if (read_only)
-        store->db = rocksdb_open_for_read_only_column_families(store->options[0], folder, STORE_FAMILY_COUNT, family_names,
-                                                               (const rocksdb_options_t *const *)store->options,
-                                                               store->families, 0, &message);
-    else
-        store->db = rocksdb_open_column_families(store->options[0], folder, STORE_FAMILY_COUNT, family_names,
-                                                 (const rocksdb_options_t *const *)store->options, store->families, &message);
+    message = open_once(store, folder, read_only);
+    if (message && strstr(message, "Corruption") && !read_only && wal_tail_cut_manifest(folder)) {
+        rocksdb_free(message);
+        message = open_once(store, folder, read_only);
+    }
+    if (message && strstr(message, "Corruption") && wal_tail_is_torn(folder)) {
+        /* Sectors of the last write came through, and not all: it was never synced, and nothing follows it. This mode stops
+         * there. */
+        rocksdb_free(message);
+        rocksdb_options_set_wal_recovery_mode(store->options[0], rocksdb_point_in_time_recovery);
+        message = open_once(store, folder, read_only);
+    }
     return message ? open_failed(folder, message, error) : STATUS_OK;
 }
 

@@ -18,9 +18,10 @@ LOST = "lost"  # bytes and names are gone
 NAMED = "named"  # bytes are gone, names have come through
 TORN = "torn"  # names have come through; of each file's unsynced bytes a beginning, cut at or within a sector
 ZEROED = "zeroed"  # names and sizes have come through, bytes are zeroes
-MIXED = "mixed"  # names up to some moment; each file any of the above, or single sectors of it
+SECTORS = "sectors"  # as torn, but single sectors have come through, in no order
+MIXED = "mixed"  # names up to some moment; each file any of the above
 KEPT = "kept"  # everything has come through: only the process has died
-VARIANTS = (LOST, NAMED, TORN, ZEROED, MIXED)
+VARIANTS = (LOST, NAMED, TORN, ZEROED, SECTORS, MIXED)
 
 
 @dataclass
@@ -208,7 +209,7 @@ class Disk:
 
 def content(node, variant, chance):
     if variant == MIXED:
-        variant = chance.choice((LOST, TORN, ZEROED, KEPT))
+        variant = chance.choice((LOST, TORN, ZEROED, SECTORS, KEPT))
     if variant == KEPT or not node.pending:
         return bytes(node.live)
     if variant in (LOST, NAMED):
@@ -216,8 +217,10 @@ def content(node, variant, chance):
     out = bytearray(node.durable)
     if variant == TORN:
         return torn(node, out, chance)
+    if variant == SECTORS:
+        return sectors(node, chance)
     for offset, data in node.pending:
-        change(out, offset, data if data is None else bytes(len(data)) if variant == ZEROED else sectors(out, offset, data, chance))
+        change(out, offset, data if data is None else bytes(len(data)))
     return bytes(out)
 
 
@@ -240,16 +243,16 @@ def torn(node, out, chance):
     return bytes(out)
 
 
-def sectors(out, offset, data, chance):
-    """Of one write, sectors that came through and sectors that did not."""
-    result = bytearray()
-    at = offset
-    while at < offset + len(data):
-        end = min(offset + len(data), (at // SECTOR + 1) * SECTOR)
-        old = bytes(out[at:end]).ljust(end - at, b"\0")
-        result += data[at - offset : end - offset] if chance.random() < 0.5 else old
-        at = end
-    return bytes(result)
+def sectors(node, chance):
+    """Of the sectors that were written since the last sync, some hold what is new and some what was there before."""
+    out = bytearray(node.live)
+    touched = {at // SECTOR for offset, data in node.pending if data for at in range(offset, offset + len(data), SECTOR)}
+    touched |= {(offset + len(data) - 1) // SECTOR for offset, data in node.pending if data}
+    for sector in sorted(touched):
+        start, end = sector * SECTOR, min((sector + 1) * SECTOR, len(out))
+        if start < end and chance.random() < 0.5:
+            out[start:end] = bytes(node.durable[start:end]).ljust(end - start, b"\0")
+    return bytes(out)
 
 
 def write_image(image, folder):

@@ -129,7 +129,7 @@ def parse_replies(data):
     return replies, at
 
 
-@dataclass
+@dataclass(eq=False)
 class Client:
     address: tuple
     token: str

@@ -9,7 +9,7 @@ import scenario
 from edictd import Edictd, Gone
 
 STEPS = 10
-QUICK_SHARE = 29
+QUICK_SHARE = 37
 KINDS = {"write": ("eio", "enospc", "full", "torn", "short", "dead"), "sync": ("eio", "enospc", "dead"), "meta": ("eio", "enospc")}
 GROUPS = [(kind, action) for kind, actions in KINDS.items() for action in actions]
 pytestmark = pytest.mark.timeout(1200)

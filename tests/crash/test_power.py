@@ -1,6 +1,7 @@
 """The power fails: whatever the disk makes of what was not synced, everything that was answered is there."""
 
 import random
+import re
 import subprocess
 import sys
 import threading
@@ -9,11 +10,11 @@ import disk
 import points
 import pytest
 import scenario
-from edictd import SHIM, Edictd
+from edictd import SHIM, Edictd, Gone
 from verify import verify
 
 SHARDS = 8
-STEPS, QUICK_SHARE = 40, 16
+STEPS, QUICK_SHARE = 40, 21
 pytestmark = pytest.mark.timeout(1200)
 
 
@@ -156,6 +157,59 @@ def test_the_process_dies_at_a_write_or_a_sync(folder, full, seed):
     faults = [f"{kind}:{number}:die" for kind in ("write", "sync") for number in (range(3, 100, 6) if full else (40 + seed, 90 - seed))]
     found = points.check_faults(folder, faults, 8, seed)
     assert not found, "\n".join(found[:5])
+
+
+# ---- damage that is no torn tail ----
+
+
+def start_on(image, folder, trace):
+    disk.write_image(image, folder)
+    server = Edictd(folder, trace.folder / "policies")
+    try:
+        server.start()
+        return "started"
+    except Gone:
+        return server.text()
+    finally:
+        server.kill()
+
+
+def newest(image, pattern):
+    return max(path for path in image if re.search(pattern, path))
+
+
+def with_flipped_byte(image, path, at):
+    data = bytearray(image[path])
+    data[at] ^= 0x40
+    return {**image, path: bytes(data)}
+
+
+@pytest.fixture(scope="module")
+def idle_image(trace):
+    """Everything synced; some groups in the newest log."""
+    model, logs = disk.Disk(), {}
+    for operation in trace.operations:
+        model.apply(operation)
+        image = model.image(disk.LOST) if operation.op == "S" else {}
+        log = newest(image, r"/[0-9]+\.log$") if any(path.endswith(".log") for path in image) else None
+        if log and len(image[log]) > 20000 and sum(path.endswith(".log") for path in image) > 1 and len(image[newest(image, "MANIFEST")]) > 600:
+            return image
+    raise AssertionError("the run has no such moment")
+
+
+def test_damage_within_the_log_is_not_taken_for_a_torn_tail(folder, trace, idle_image):
+    """Else what was answered would be dropped without a word."""
+    logs = sorted(path for path in idle_image if path.endswith(".log"))
+    for path, at in ((logs[-1], 100), (logs[-1], len(idle_image[logs[-1]]) // 2), (logs[0], 100), (logs[0], len(idle_image[logs[0]]) - 50), (newest(idle_image, "MANIFEST"), 300)):
+        said = start_on(with_flipped_byte(idle_image, path, at), folder / f"{at}-{path.replace('/', '-')}", trace)
+        assert "Corruption" in said, (path, at, said)
+
+
+def test_rubbish_after_the_last_write_is_a_torn_tail(folder, trace, idle_image):
+    for path in (newest(idle_image, r"/[0-9]+\.log$"), newest(idle_image, "MANIFEST")):
+        for tail in (b"\0" * 3000, b"\x05" * 3000, random.Random(1).randbytes(40000)):
+            said = start_on({**idle_image, path: idle_image[path] + tail}, folder / f"{len(tail)}-{tail[0]}-{path.replace('/', '-')}", trace)
+            assert said == "started", (path, said)
 
 
 # ---- kill -9 ----
