@@ -20,8 +20,8 @@ struct sink {
     uint64_t begun;        /* size of the file before */
     uint64_t bytes, whole; /* written; of them in whole rows */
     bool quoted, in_index, has_index;
-    uint64_t index, last_index; /* of the row at hand; of the last whole one */
-    uint64_t rows, end;
+    uint64_t index, last_index;   /* of the row at hand; of the last whole one */
+    uint64_t rows, end, archived; /* entries below `archived` are not in the ledger any more */
     struct progress progress;
 };
 
@@ -133,7 +133,7 @@ static int from_server(struct command *command, struct sink *sink)
     struct client_answer answer = {0};
     struct error error = {0};
     cJSON *ledger;
-    int64_t size = 0;
+    int64_t size = 0, archived = 0;
     int code;
 
     quiet.json = false;
@@ -142,6 +142,8 @@ static int from_server(struct command *command, struct sink *sink)
         return code;
     json_get_i64(ledger, "size", &size);
     sink->end = sink->end < (uint64_t)size ? sink->end : (uint64_t)size;
+    if (json_get_i64(ledger, "archived", &archived))
+        sink->archived = (uint64_t)archived;
     if (client_create(&client, args_get(command->args, "server"), command->data, &error) != STATUS_OK ||
         client_call_watched(&client, command->arena, "GET", export_target(command, sink->end), (struct slice){0}, &watch,
                             &answer, &error) != STATUS_OK)
@@ -223,6 +225,8 @@ static int from_files(struct command *command, struct sink *sink)
     status = ledger_offline_open(command, &store, &error);
     if (status == STATUS_OK)
         status = ledger_store_size(store, &size, &error);
+    if (status == STATUS_OK)
+        status = ledger_store_first(store, &sink->archived, &error);
     sink->end = sink->end < size ? sink->end : size;
     if (status == STATUS_OK)
         status = export_begin(&export, store, sink->end, command->arena, &error);
@@ -238,10 +242,12 @@ static int from_files(struct command *command, struct sink *sink)
 
 /* ---- the command ---- */
 
-static void report(const struct sink *sink, int code, bool broken_pipe)
+static void report(const struct sink *sink, uint64_t from, int code, bool broken_pipe)
 {
     if (broken_pipe)
         return; /* who read has what he wanted */
+    if (code == COMMAND_OK && sink->archived > from && sink->end > 0)
+        fprintf(stderr, "edict: entries below %llu are archived, and not in this export\n", (unsigned long long)sink->archived);
     if (code == COMMAND_OK && (sink->path || sink->progress.shown))
         fprintf(stderr, "edict: %llu entries exported; complete up to entry %llu\n", (unsigned long long)sink->rows,
                 (unsigned long long)(sink->end > 0 ? sink->end - 1 : 0));
@@ -268,11 +274,12 @@ static bool read_format(struct command *command, struct sink *sink)
 int ledger_export(struct command *command)
 {
     struct sink sink = {.end = UINT64_MAX};
+    uint64_t from = 0;
     bool broken_pipe;
     int code;
 
     if (!command_no_more(command, 2) || !read_format(command, &sink) || !read_number(command, "to", &sink.end) ||
-        !sink_open(&sink, command))
+        !read_number(command, "from", &from) || !sink_open(&sink, command))
         return COMMAND_BAD_INPUT;
     signal(SIGPIPE, SIG_IGN);
     code = args_has(command->args, "offline") ? from_files(command, &sink) : from_server(command, &sink);
@@ -283,6 +290,6 @@ int ledger_export(struct command *command)
             fprintf(stderr, "edict: %s: cannot write: %m\n", sink.path ? sink.path : "standard output");
         code = COMMAND_FAILED;
     }
-    report(&sink, code, broken_pipe);
+    report(&sink, from, code, broken_pipe);
     return code;
 }

@@ -205,13 +205,13 @@ enum status export_begin(struct export *export, struct store *store, uint64_t si
 {
     struct ledger_query *query = &export->query;
     uint64_t since = 0, until = size;
-    enum status status = STATUS_OK;
+    enum status status = ledger_store_first(store, &since, error); /* what is archived is not here */
 
     export->store = store;
     arena_create(&export->arena, 65536, EXPORT_ROW_ARENA_MAX);
     if (!terms_query(arena, store, &export->filter, query))
         return error_set(error, STATUS_NO_MEMORY, "", "out of memory");
-    if (query->since_ms > 0)
+    if (status == STATUS_OK && query->since_ms > 0)
         status = ledger_find_time(store, size, query->since_ms, &since, error);
     if (status == STATUS_OK && query->until_ms > 0)
         status = ledger_find_time(store, size, query->until_ms, &until, error);

@@ -19,6 +19,7 @@ struct run {
     size_t bytes; /* of matches so far */
     bool filtered;
     bool empty;
+    bool put_back;      /* archived entries are, which the index no longer has under any term */
     struct arena arena; /* of one record */
     struct error *error;
 };
@@ -208,7 +209,7 @@ static void begin_range(struct run *run, uint64_t low, uint64_t high, bool index
     run->filtered = run->query->filter && (!indexed || !run->query->filter_old_only);
     run->walk_count = 0;
     for (size_t i = 0; i < run->query->term_count; i++) {
-        if (indexed || !is_newer_term(&run->query->terms[i]))
+        if (indexed || (!run->put_back && !is_newer_term(&run->query->terms[i])))
             walk_create(&run->walks[run->walk_count++], run->store, run->size, &run->query->terms[i]);
     }
 }
@@ -222,16 +223,19 @@ static void end_range(struct run *run)
     run->walk_count = 0;
 }
 
-static enum status complete_from(const struct ledger_query *query, struct store *store, uint64_t size, uint64_t *from,
-                                 struct error *error)
+/* `low` is the first entry that is there. */
+static enum status complete_from(struct run *run, uint64_t low, uint64_t size, uint64_t *from)
 {
-    enum status status = STATUS_OK;
+    const struct ledger_query *query = run->query;
+    uint64_t archived;
+    enum status status = ledger_store_archived(run->store, &archived, NULL, run->error);
 
-    *from = 0;
+    run->put_back = status == STATUS_OK && query->term_count > 0 && low < archived;
+    *from = run->put_back ? archived : 0;
     for (size_t i = 0; i < query->term_count && status == STATUS_OK; i++) {
         uint64_t one = 0;
 
-        status = index_version_from(store, query->terms[i].kind, size, &one, error);
+        status = index_version_from(run->store, query->terms[i].kind, size, &one, run->error);
         *from = one > *from ? one : *from;
     }
     return status;
@@ -273,7 +277,7 @@ enum status ledger_query(struct store *store, uint64_t size, const struct ledger
     enum status status = ledger_store_first(store, &low, error);
 
     if (status == STATUS_OK)
-        status = complete_from(query, store, size, &boundary, error);
+        status = complete_from(&run, low, size, &boundary);
 
     *next = 0;
     if (status == STATUS_OK && query->until_ms > 0)

@@ -158,13 +158,15 @@ static bool export_parse(struct api_call *call, struct export_stream *stream)
 static void stream_start(struct export_stream *stream)
 {
     struct http_call *http = stream->call->http;
-    const struct http_header end = {SLICE("Edict-Export-End"),
-                                    arena_printf(http->arena, "%llu", (unsigned long long)stream->export.query.before)};
+    const struct ledger_query *query = &stream->export.query;
+    const struct http_header range[] = {
+        {SLICE("Edict-Export-Begin"), arena_printf(http->arena, "%llu", (unsigned long long)query->from)},
+        {SLICE("Edict-Export-End"), arena_printf(http->arena, "%llu", (unsigned long long)query->before)}};
     const struct http_reply reply = {.status = 200,
                                      .content_type = stream->export.format == EXPORT_CSV ? SLICE("text/csv; charset=utf-8")
                                                                                          : SLICE("application/jsonl"),
-                                     .headers = &end,
-                                     .header_count = end.value.data ? 1 : 0};
+                                     .headers = range,
+                                     .header_count = range[0].value.data && range[1].value.data ? 2 : 0};
 
     stream->call->user = stream;
     http->on_abort = stream_aborted;

@@ -231,7 +231,7 @@ def test_waiting_for_entries(simple):
     waiter.join(60)
     assert [e["index"] for e in answers[0].json["entries"]] == [size] and time.monotonic() - begun < 30
     begun = time.monotonic()
-    assert get(simple, f"/v1/ledger/entries?from={size + 1}&wait=1").json == {"entries": [], "next": size + 1, "size": size + 1}
+    assert get(simple, f"/v1/ledger/entries?from={size + 1}&wait=1").json == {"entries": [], "next": size + 1, "size": size + 1, "archived": 0}
     assert time.monotonic() - begun >= 0.9
 
 
@@ -249,3 +249,20 @@ def test_redacted_commands_are_found_by_nothing(new_server, simple_policies):
     server.start()
     assert get(server, "/v1/decisions?command_prefix=mysql").json["decisions"] == []
     assert len(get(server, "/v1/decisions?agent=agent-1").json["decisions"]) == 3
+
+
+def test_archived_entries_are_said_to_be_missing_and_put_back(simple, tmp_path):
+    for i in range(300):
+        simple.evaluate({"agent_identity": f"agent-{1 + i % 2}", "operation": "read", "command": f"kubectl get pod-{i % 3}"})
+    whole = {words: simple.cli("ledger", "export", *words).stdout for words in ((), ("--agent", "agent-2"), ("--command-prefix", "kubectl get pod-1"))}
+    shown = simple.cli("ledger", "archive", "--until", "256", "--to", str(tmp_path / "archive"))
+    assert shown.returncode == 0, shown.stderr
+    rest = simple.cli("ledger", "export", "--progress")
+    assert rest.returncode == 0 and "entries below 256 are archived" in rest.stderr
+    assert rest.stdout.startswith(whole[()][whole[()].index('{"index":256,'):])
+    assert simple.call("GET", "/v1/ledger/export?from=3", admin=True).headers["edict-export-begin"] == "256"
+    simple.stop()
+    for words, expected in whole.items():
+        shown = simple.cli("ledger", "export", "--offline", "--archive", str(tmp_path / "archive"), *words)
+        assert shown.returncode == 0 and shown.stdout.startswith(expected), (words, shown.stderr)
+        assert "are archived" not in shown.stderr

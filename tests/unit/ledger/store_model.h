@@ -34,7 +34,7 @@ struct test {
     struct arena arena;
 };
 
-/* A store of its own in a new folder, empty, and what goes with it. */
+/* `begin` opens an empty store in a new folder; each operation is done to store and model, with a check where there is one. */
 void store_model_compare_all(struct test *test);
 void store_model_put(struct test *test);
 void store_model_remove(struct test *test);
