@@ -135,7 +135,7 @@ void publishing_write_metrics(struct buf *out, const struct api_shared *shared)
             buf_printf(out, "%s%s{kind=\"%s\",target=\"", metrics[what].family, metrics[what].suffix, status.kind);
             write_label(out, status.name);
             buf_add_str(out, "\"} ");
-            write_value(out, what, &status);
+            write_value(out, (enum published)what, &status);
             buf_add_char(out, '\n');
         }
     }

@@ -134,10 +134,14 @@ class Hook:
 
     def __init__(self, tls=None):
         hook = self
-        self.received, self.headers, self.behave, self.shown = [], [], None, None
+        self.received, self.headers, self.behave, self.shown, self.connections = [], [], None, None, 0
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def setup(self):
+                hook.connections += 1
+                super().setup()
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -301,7 +305,8 @@ def test_what_is_no_checkpoint_of_this_log_is_never_replaced(publish, tmp_path):
     kept = path.read_bytes()
     for at in range(0, kept.index(b"\n\n"), 7):
         path.write_bytes(kept[:at] + bytes([kept[at] ^ 1]) + kept[at + 1 :])
-        assert "INFO ready" not in start_failure(server)
+        said = start_failure(server)
+        assert "is no checkpoint" in said or "another log" in said or "no key of the ledger has signed" in said, (at, said)
     path.write_bytes(kept)
     server.start()
     server.stop()
@@ -371,6 +376,10 @@ def test_a_webhook_gets_the_signed_note_and_the_token(publish, new_hook, tmp_pat
     assert hook.headers[-1]["Authorization"] == "Bearer very-secret"
     sizes = [note_size(one) for one in hook.received]
     assert sizes == sorted(set(sizes))  # always newer, never again
+    decide(server, 30)
+    size = size_of(server)
+    eventually(lambda: note_size(hook.received[-1]) >= size)
+    assert len(hook.received) > 1 and hook.connections == 1  # kept for the next one
     assert target(server, hook.url)["state"] == "works"  # the query is not shown: it may be a secret
     assert "very-secret" not in server.log.read_text()
 
