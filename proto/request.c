@@ -191,7 +191,7 @@ static enum status check_members(const cJSON *object, struct error *error)
 
 static enum status check_agent(struct request *request, struct slice bound_agent, struct error *error)
 {
-    if (request->agent_identity.size == 0)
+    if (!request->agent_identity.data) /* left out; an empty one is wrong */
         request->agent_identity = bound_agent;
     if (request->agent_identity.size == 0)
         return error_set(error, STATUS_INVALID, "/agent_identity", "required: who asks, such as \"team-alpha-deploy-001\"");

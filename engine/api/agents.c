@@ -10,6 +10,8 @@
 
 static const char *const no_names[] = {NULL};
 
+enum { AGENTS_RESOURCE_MAX = 512 /* of ?resource; documented in docs/limits.md */ };
+
 /* The agent that the path names; answers and returns false when it is no agent's name. */
 static bool agents_path(struct api_call *call, struct slice *agent)
 {
@@ -136,6 +138,10 @@ void api_agents_ownership(struct api_call *call)
 
     if (!parameters_check(call, names) || !parameter_text(call, "resource", &resource) || !agents_path(call, &agent))
         return;
+    if (resource.size > AGENTS_RESOURCE_MAX) {
+        reply_problem(call, 400, "?resource", "at most 512 bytes");
+        return;
+    }
     if (resource.size == 0) {
         reply_problem(call, 400, "?resource", "name the resource, such as team-alpha/pod/web-1, or its namespace");
         return;

@@ -262,8 +262,12 @@ void api_authzen_evaluation(struct api_call *call)
 static bool read_semantic(struct authzen *authzen)
 {
     static const char *const names[] = {"execute_all", "deny_on_first_deny", "permit_on_first_permit"};
-    const cJSON *given = json_get(json_get(authzen->defaults, "options"), "evaluations_semantic");
+    const cJSON *options = json_get(authzen->defaults, "options"), *given = json_get(options, "evaluations_semantic");
 
+    if (options && !cJSON_IsObject(options)) {
+        reply_problem(authzen->call, 400, "/options", "expected an object");
+        return false;
+    }
     if (!given)
         return true;
     for (int i = 0; i < 3; i++) {

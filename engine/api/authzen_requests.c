@@ -236,9 +236,10 @@ static bool check_key(struct submission *submission)
 
 void api_authzen_request(struct api_call *call)
 {
-    struct submission submission = {.call = call, .body = authzen_body(call)};
     const struct api_shared *shared = call->api->shared;
+    struct submission submission = {.call = call};
 
+    submission.body = authzen_body(call);
     if (!submission.body || !is_supported(&submission) || !read_request(&submission) || !check_key(&submission) ||
         !check_denial(&submission))
         return;

@@ -218,6 +218,16 @@ bool parameter_text(struct api_call *call, const char *name, struct slice *out)
     return false;
 }
 
+bool parameter_agent(struct api_call *call, const char *name, struct slice *out)
+{
+    if (!parameter_text(call, name, out))
+        return false;
+    if (http_query_get(call->http, name, NULL) == 0 || request_agent_is_valid(*out))
+        return true;
+    reply_parameter(call, name, "not an agent's name: letters, digits and . _ : @ / - , at most 128 bytes");
+    return false;
+}
+
 bool parameter_u64(struct api_call *call, const char *name, uint64_t low, uint64_t high, uint64_t *out)
 {
     struct slice text;
@@ -244,7 +254,7 @@ bool parameter_time(struct api_call *call, const char *name, int64_t *out_ms)
 
     if (!parameter_text(call, name, &text))
         return false;
-    if (text.size == 0 || clock_parse(text, out_ms))
+    if (http_query_get(call->http, name, NULL) == 0 || clock_parse(text, out_ms))
         return true;
     reply_parameter(call, name, "expected a time such as 2026-07-28T12:34:56Z");
     return false;

@@ -27,6 +27,8 @@ bool header_idempotency_key(struct api_call *call, struct slice *key);
 
 /* Optional query parameters, with the same rules. Text is empty when absent. */
 bool parameter_text(struct api_call *call, const char *name, struct slice *out);
+/* An agent's name. */
+bool parameter_agent(struct api_call *call, const char *name, struct slice *out);
 bool parameter_u64(struct api_call *call, const char *name, uint64_t low, uint64_t high, uint64_t *out);
 bool parameter_time(struct api_call *call, const char *name, int64_t *out_ms);
 /* Refuses parameters that the resource does not know; `names` is NULL-terminated. agent_identity is always known. */

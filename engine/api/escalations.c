@@ -20,7 +20,7 @@ void api_escalations_list(struct api_call *call)
     struct error error = {0};
 
     if (!parameters_check(call, names) || !parameter_text(call, "state", &filter.state) ||
-        !parameter_text(call, "agent", &filter.agent) || !parameter_u64(call, "limit", 1, API_LIMIT_MAX, &limit) ||
+        !parameter_agent(call, "agent", &filter.agent) || !parameter_u64(call, "limit", 1, API_LIMIT_MAX, &limit) ||
         !cursor_read_number(call, &filter.before))
         return;
     filter.limit = limit;

@@ -145,11 +145,12 @@ bool evaluate_merge_key(struct api_call *call, struct request *request)
 static void evaluate_body(struct api_call *call, bool ask_human)
 {
     static const char *const no_parameters[] = {NULL};
+    _Atomic uint64_t *refused = &call->api->metrics.refused;
     struct request request = {0};
     struct error error = {0};
 
     if (!parameters_check(call, no_parameters) || !body_check(call)) {
-        evaluate_count_refused(call);
+        metrics_add(refused, 1); /* the call is answered, and gone */
         return;
     }
     if (request_parse(call->http->arena, call->http->body, call->agent, &request, &error) != STATUS_OK) {

@@ -18,7 +18,7 @@ bool search_read(struct api_call *call, struct search *search)
     struct terms_filter *filter = &search->filter;
     uint64_t tier = 0;
 
-    return parameter_text(call, "type", &filter->type) && parameter_text(call, "agent", &filter->agent) &&
+    return parameter_text(call, "type", &filter->type) && parameter_agent(call, "agent", &filter->agent) &&
            parameter_u64(call, "tier", 0, 3, &tier) && parameter_text(call, "tier", &filter->tier) &&
            parameter_text(call, "operation", &filter->operation) && parameter_text(call, "rule", &filter->rule) &&
            parameter_text(call, "escalation", &filter->escalation) &&

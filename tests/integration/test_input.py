@@ -66,7 +66,7 @@ def test_content_type_method_and_path(simple):
     assert simple.call("POST", "/v1/evaluate", GOOD, headers={"Content-Type": "text/plain"}).status == 415
     assert simple.call("POST", "/v1/evaluate", GOOD, headers={"Content-Type": "application/json; charset=utf-8"}).status == 200
     wrong = simple.call("GET", "/v1/evaluate")
-    assert wrong.status == 405 and wrong.headers["allow"] == "POST"
+    assert wrong.status == 405 and wrong.headers["allow"] == "POST, OPTIONS"
     assert simple.call("GET", "/v1/nothing").status == 404
     assert simple.call("GET", "/v1/evaluate", door="mcp").status == 404
     assert simple.call("GET", "/v1/decisions?agnet=x", admin=True).json["detail"] == '?agnet: unknown name; did you mean "agent"?'
