@@ -104,6 +104,10 @@ static void print_result(struct command *command, struct backtest *backtest, con
     if (result->archived > 0)
         printf("the %llu oldest entries are archived and were not looked at; name their archives with --archive DIR\n",
                (unsigned long long)result->archived);
+    if (result->other_runtimes > 0)
+        printf("%llu activations of policies were by another runtime than this one, which may decide otherwise; see their "
+               "entries\n",
+               (unsigned long long)result->other_runtimes);
     if (result->differences == 0)
         return;
     print_outcomes(backtest);

@@ -241,15 +241,35 @@ static enum status activation_record(struct activation *activation, struct polic
 {
     struct arena arena;
     struct event event = {.type = RECORD_POLICY_ACTIVATED, .by = slice_from_str(by)};
+    char runtime[POLICY_RUNTIME_MAX];
     enum status status;
 
     arena_create(&arena, 4096, ACTIVATION_ARENA_CAP);
     event.policy.revision = policy_bundle_revision(bundle);
+    policy_runtime(runtime);
+    event.policy.runtime = slice_from_str(runtime);
     event.policy.previous = state_policy_revision(activation->options.state, &arena);
     event.policy.summary = activation_summary(activation, &arena, event.policy.previous, bundle);
     status = activation_commit_event(activation, &arena, &event, bundle, index, error);
     arena_destroy(&arena);
     return status;
+}
+
+/* Was the activation in force made by this runtime? Another one may decide otherwise, so that is recorded as an activation. */
+static bool activation_is_of_runtime(struct activation *activation, struct arena *arena)
+{
+    uint64_t epoch = state_policy_epoch(activation->options.state);
+    char runtime[POLICY_RUNTIME_MAX];
+    struct record_header header;
+    struct slice record, body;
+    struct event event;
+    struct error error;
+
+    policy_runtime(runtime);
+    return epoch > 0 && ledger_read(activation->options.ledger, epoch - 1, arena, &record, &error) == STATUS_OK &&
+           record_split(record, &header, &body, &error) == STATUS_OK && header.type == RECORD_POLICY_ACTIVATED &&
+           event_from_body(arena, header.type, body, &event, &error) == STATUS_OK &&
+           slice_equal_str(event.policy.runtime, runtime);
 }
 
 static bool activation_is_recorded(struct activation *activation, struct policy_bundle *bundle,
@@ -259,9 +279,9 @@ static bool activation_is_recorded(struct activation *activation, struct policy_
     struct slice revision;
     bool same;
 
-    arena_create(&arena, 512, 4096);
+    arena_create(&arena, 4096, ACTIVATION_ARENA_CAP);
     revision = state_policy_revision(activation->options.state, &arena);
-    same = slice_equal(revision, policy_bundle_revision(bundle));
+    same = slice_equal(revision, policy_bundle_revision(bundle)) && activation_is_of_runtime(activation, &arena);
     snprintf(outcome->previous, sizeof outcome->previous, "%.*s", SLICE_ARG(revision));
     arena_destroy(&arena);
     return same;

@@ -2,6 +2,7 @@
 
 #include "engine/verdict_rules.h"
 #include "ledger/private.h"
+#include "proto/event.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -168,6 +169,21 @@ static enum status decide_again(struct worker *worker, uint64_t index, const str
     return STATUS_OK;
 }
 
+/* Records before there was a runtime in them say nothing. */
+static enum status note_runtime(struct worker *worker, struct slice body, struct error *error)
+{
+    char runtime[POLICY_RUNTIME_MAX];
+    struct event event;
+    enum status status;
+
+    arena_reset(&worker->arena);
+    status = event_from_body(&worker->arena, RECORD_POLICY_ACTIVATED, body, &event, error);
+    policy_runtime(runtime);
+    if (status == STATUS_OK && event.policy.runtime.size > 0 && !slice_equal_str(event.policy.runtime, runtime))
+        worker->counts.other_runtimes++;
+    return status;
+}
+
 static enum status visit(void *context, uint64_t index, struct slice record, struct error *error)
 {
     struct worker *worker = context;
@@ -179,6 +195,8 @@ static enum status visit(void *context, uint64_t index, struct slice record, str
     enum status status = record_split(record, &header, &body, error);
 
     worker->counts.entries++;
+    if (status == STATUS_OK && header.type == RECORD_POLICY_ACTIVATED)
+        return note_runtime(worker, body, error);
     if (status != STATUS_OK || header.type != RECORD_DECISION || header.time_ms < worker->replay->options->since_ms)
         return status;
     arena_reset(&worker->arena);
@@ -205,6 +223,7 @@ static void add_up(struct worker *worker, uint64_t done)
     all->differences += own->differences;
     all->unreplayable += own->unreplayable;
     all->erased += own->erased;
+    all->other_runtimes += own->other_runtimes;
     replay->done += done;
     if (replay->options->progress)
         replay->options->progress(replay->options->context, replay->done, replay->size);

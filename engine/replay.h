@@ -27,12 +27,13 @@ struct replay_options {
 };
 
 struct replay_result {
-    uint64_t entries;      /* looked at */
-    uint64_t archived;     /* entries that are not in the store, and were not looked at; see store_open_whole */
-    uint64_t decisions;    /* decided again */
-    uint64_t differences;  /* of them */
-    uint64_t unreplayable; /* their bundle is not in the ledger, or no longer loads, or: */
-    uint64_t erased;       /* of them: values of theirs were erased */
+    uint64_t entries;        /* looked at */
+    uint64_t archived;       /* entries that are not in the store, and were not looked at; see store_open_whole */
+    uint64_t decisions;      /* decided again */
+    uint64_t differences;    /* of them */
+    uint64_t unreplayable;   /* their bundle is not in the ledger, or no longer loads, or: */
+    uint64_t other_runtimes; /* activations that another runtime than this one recorded: differences may be its */
+    uint64_t erased;         /* of them: values of theirs were erased */
 };
 
 /* CORRUPT when a record cannot be read. */

@@ -2,6 +2,8 @@
  * answers. */
 #include "ledger/sequencer.h"
 
+#include "proto/verdict.h"
+
 #include <stdio.h>
 
 const struct slice sequencer_head_key = {"head", 4};
@@ -73,7 +75,7 @@ static void put_entry(struct ledger *ledger, const struct ledger_entry *entry)
     char header[RECORD_HEADER_MAX], key[8];
     const struct record_header fields = {.type = entry->type,
                                          .tenant = entry->tenant,
-                                         .semantics = 1,
+                                         .semantics = VERDICT_SEMANTICS,
                                          .as_of = entry->as_of,
                                          .time_ms = entry->time_ms,
                                          .number = entry->number};

@@ -95,6 +95,7 @@ static void write_policy(struct json_writer *w, const struct event *event)
     put_text(w, "by", event->by);
     put_optional(w, "previous", event->policy.previous);
     put_text(w, "revision", event->policy.revision);
+    put_optional(w, "runtime", event->policy.runtime);
     put_optional(w, "summary", event->policy.summary);
 }
 
@@ -323,6 +324,7 @@ static bool read_members(struct arena *arena, const cJSON *json, struct event *o
         out->policy.revision = json_get_text(json, "revision");
         out->policy.previous = json_get_text(json, "previous");
         out->policy.summary = json_get_text(json, "summary");
+        out->policy.runtime = json_get_text(json, "runtime");
         return out->policy.revision.size > 0;
     case RECORD_STORE_CREATED:
         out->created.store_id = json_get_text(json, "store_id");

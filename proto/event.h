@@ -45,6 +45,7 @@ struct event_expired {
 };
 struct event_policy {
     struct slice revision, previous, summary;
+    struct slice runtime; /* what evaluates it, by versions: policy_runtime() */
 };
 /* Who signed the log's checkpoints before, and who does from here on: verifier keys (C2SP signed-note). */
 struct event_handover {

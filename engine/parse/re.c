@@ -26,6 +26,15 @@ struct re_cache {
     pcre2_match_data *data;
 };
 
+void re_version(char out[RE_VERSION_MAX])
+{
+    int size = pcre2_config(PCRE2_CONFIG_VERSION, NULL);
+
+    out[0] = '\0';
+    if (size > 0 && size <= RE_VERSION_MAX)
+        (void)pcre2_config(PCRE2_CONFIG_VERSION, out);
+}
+
 enum status re_cache_new(struct re_cache **out, struct error *error)
 {
     struct re_cache *cache = (struct re_cache *)calloc(1, sizeof *cache);

@@ -19,6 +19,10 @@ enum {
     RE_CACHE_ENTRIES = 256
 };
 
+/* PCRE2's own version, such as "10.42 2022-12-11"; NUL-terminated. */
+enum { RE_VERSION_MAX = 64 };
+void re_version(char out[RE_VERSION_MAX]);
+
 struct re_cache;
 enum status re_cache_new(struct re_cache **out, struct error *error) EDICT_MUST_USE;
 void re_cache_delete(struct re_cache *cache); /* NULL accepted */

@@ -40,6 +40,11 @@ struct policy_report {
 };
 void policy_report_destroy(struct policy_report *report);
 
+/* What a verdict depends on besides bundle, request and facts, by versions: "semantics 1, Lua 5.4.4, PCRE2 10.42 …". Parsers
+ * are part of our own number. NUL-terminated. */
+enum { POLICY_RUNTIME_MAX = 128 };
+void policy_runtime(char out[POLICY_RUNTIME_MAX]);
+
 /* ---- bundles ---- */
 
 struct policy_file {

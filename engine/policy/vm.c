@@ -1,8 +1,10 @@
 #include "policy/vm.h"
 
+#include "parse/re.h"
 #include "policy/load.h"
 #include "policy/policy.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static enum status load_sandboxes(struct policy_vm *vm, struct error *error)
@@ -74,4 +76,12 @@ void policy_vm_delete(struct policy_vm *vm)
 struct policy_bundle *policy_vm_bundle(const struct policy_vm *vm)
 {
     return vm->bundle;
+}
+
+void policy_runtime(char out[POLICY_RUNTIME_MAX])
+{
+    char regex[RE_VERSION_MAX];
+
+    re_version(regex);
+    (void)snprintf(out, POLICY_RUNTIME_MAX, "semantics %d, %s, PCRE2 %s", (int)VERDICT_SEMANTICS, LUA_RELEASE, regex);
 }

@@ -1,10 +1,13 @@
 """What was answered is there, whatever happens to the process."""
 
 import json
+import subprocess
 import threading
 import time
 
 import pytest
+
+from conftest import ROOT
 
 
 def test_decisions_can_be_read_again(simple):
@@ -194,3 +197,24 @@ def test_a_page_of_large_decisions_ends_early_and_goes_on(simple):
             break
         cursor = f"&cursor={page['next_cursor']}"
     assert found == list(range(59, -1, -1))
+
+
+def test_a_ledger_of_format_1_is_read_by_the_server_only_and_goes_on(new_server, simple_policies):
+    """Written by the last release of that format: five approvals, an escalation, a large value."""
+    server = new_server(policies=simple_policies, start=False)
+    server.folder.mkdir()
+    subprocess.run(["tar", "-xzf", ROOT / "tests/integration/data/format-1.tar.gz", "-C", server.folder], check=True)
+    refused = server.cli("ledger", "verify")
+    assert refused.returncode != 0 and "start edictd on it once" in refused.stderr
+    server.start()
+    first = server.ledger()
+    assert first[-1]["type"] == "policy.activated" and first[-1]["body"]["runtime"].startswith("semantics 1, Lua 5.")
+    assert [entry["type"] for entry in first].count("policy.activated") == 2  # the first said nothing of its runtime
+    assert server.call("GET", "/v1/escalations/ESC-1", admin=True).json["request"]["context"] == {"blob": "x" * 20000}
+    assert server.evaluate({"agent_identity": "agent-1", "operation": "read"}).json["decision"] == "approve"
+    result = json.loads(server.cli("ledger", "replay", "--json").stdout)
+    assert (result["decisions"], result["differences"], result["unreplayable"]) == (7, 0, 0)
+    server.stop()
+    assert server.cli("ledger", "verify").returncode == 0 and server.cli("ledger", "rebuild").returncode == 0
+    server.start()
+    assert len(server.ledger()) == len(first) + 1  # the same runtime is not activated again
