@@ -24,7 +24,7 @@ static int64_t now_ms;
 
 static int64_t fake_clock(void *context)
 {
-    return (*(int64_t *)context)++; /* a millisecond an entry */
+    return __atomic_fetch_add((int64_t *)context, 1, __ATOMIC_RELAXED); /* a millisecond an entry */
 }
 
 static void setup(void)
@@ -90,6 +90,7 @@ static const struct slice large = {"a value that is kept beside", 27};
 static void fill_entry(struct submitted *one, int number)
 {
     char hex[DIGEST_HEX_SIZE];
+    int64_t time_ms = __atomic_load_n(&now_ms, __ATOMIC_RELAXED);
 
     *one = (struct submitted){.txn = {.entry_count = 1}};
     digest_sha256(large, &one->txn.blobs[0].hash);
@@ -102,7 +103,7 @@ static void fill_entry(struct submitted *one, int number)
         snprintf(one->body, sizeof one->body, "{\"n\":%d,\"not one of ours\":\"sha256:%064d\"}", number, number);
     }
     for (int i = 0; i < 6; i++) /* UUIDv7: the time leads */
-        one->id[i] = (char)((uint64_t)now_ms >> (40 - 8 * i));
+        one->id[i] = (char)((uint64_t)time_ms >> (40 - 8 * i));
     one->id[14] = (char)(number >> 8);
     one->id[15] = (char)number;
     one->txn.entries[0] = (struct ledger_entry){.type = RECORD_OUTCOME,
