@@ -145,10 +145,11 @@ void client_connected(struct http_client *client)
 static void write_request(struct buf *out, const struct http_client *client, const struct http_client_request *request)
 {
     bool bracketed = strchr(client->url.host, ':') != NULL;
+    bool usual = strcmp(client->url.port, client->url.tls ? "443" : "80") == 0;
 
-    buf_printf(out, "%s %.*s HTTP/1.1\r\nHost: %s%s%s:%s\r\nUser-Agent: edictd/%s\r\nAccept: */*\r\n", request->method,
-               SLICE_ARG(request->target), bracketed ? "[" : "", client->url.host, bracketed ? "]" : "", client->url.port,
-               EDICT_VERSION);
+    buf_printf(out, "%s %.*s HTTP/1.1\r\nHost: %s%s%s%s%s\r\nUser-Agent: edictd/%s\r\nAccept: */*\r\n", request->method,
+               SLICE_ARG(request->target), bracketed ? "[" : "", client->url.host, bracketed ? "]" : "", usual ? "" : ":",
+               usual ? "" : client->url.port, EDICT_VERSION);
     if (request->bearer.size > 0)
         buf_printf(out, "Authorization: Bearer %.*s\r\n", SLICE_ARG(request->bearer));
     if (request->content_type.size > 0)

@@ -633,6 +633,24 @@ def test_a_witness_that_misbehaves_is_not_believed(publish, new_witness, tmp_pat
     assert note_size(eventually(cosigned, server)) >= size
 
 
+def test_the_kept_witnessed_checkpoint_guards_too(publish, new_witness, tmp_path):
+    """Only the store and its own checkpoint are put back: ledger.witnessed still knows more."""
+    witness = new_witness()
+    server = publish("--witness", witness_list(tmp_path, witness))
+    witness.knows(server)
+    old_copy(server, tmp_path)
+    decide(server, 10)
+    size = size_of(server)
+    eventually(lambda: (found := cosigned(server)) and note_size(found) >= size)
+    server.stop()
+    shutil.rmtree(server.folder / "ledger")
+    shutil.copytree(tmp_path / "old/ledger", server.folder / "ledger")
+    shutil.copy(tmp_path / "old/ledger.checkpoint", server.folder / "ledger.checkpoint")
+    server.flags = []
+    said = start_failure(server)
+    assert "shorter than it was" in said and "ledger.witnessed" in said
+
+
 def test_lines_of_others_are_left_out(publish, new_witness, tmp_path):
     witness = new_witness()
     witness.fault("others-too")
