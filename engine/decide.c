@@ -242,6 +242,18 @@ static void decide_submit(struct decide_call *call)
         decide_fail(call, STATUS_UNAVAILABLE, "", "the ledger's queue is full; nothing was decided. Try again");
 }
 
+/* Is there something to ask before this becomes an escalation? A question leaves no trace: nothing has been submitted. */
+static bool decide_asks(struct decide_call *call)
+{
+    const struct decision *decision = &call->decision;
+
+    if (decision->outcome != DECISION_ESCALATE || call->request.dry_run)
+        return false;
+    return call->never_escalate ||
+           (call->ask_first && decision->verdict.missing_count > 0 &&
+            dry_run_is_allowed(call->decider, call->request.agent_identity, clock_now_ms(&call->decider->clock)));
+}
+
 static void decide_attempt(struct decide_call *call)
 {
     bool contended = call->attempts >= DECIDE_ATTEMPTS_MAX;
@@ -251,9 +263,9 @@ static void decide_attempt(struct decide_call *call)
         decide_fail_as_set(call);
         return;
     }
-    if (call->request.dry_run) {
+    if (call->request.dry_run || decide_asks(call)) {
         if (decide_keep_revision(call))
-            decide_finish(call, DECIDE_DONE);
+            decide_finish(call, call->request.dry_run ? DECIDE_DONE : DECIDE_ASKS);
         else
             decide_fail(call, STATUS_NO_MEMORY, "", "the decision needs more memory than one call may use");
         return;

@@ -62,6 +62,7 @@ struct decider {
 
 enum decide_result {
     DECIDE_DONE,     /* `decision` is durable (or a dry run) */
+    DECIDE_ASKS,     /* nothing was recorded: `decision` would escalate, and says in `missing` what would have to be known */
     DECIDE_REPEATED, /* `decision` is the earlier one of the same idempotency key */
     DECIDE_FAILED    /* `error` says why; nothing was recorded */
 };
@@ -74,7 +75,10 @@ struct decide_call {
     struct decider *decider;
     struct arena *arena;
     struct request request;
-    bool trace; /* keep the policy's trace, for explain */
+    /* The caller can be asked: where fields are missing, that comes before an escalation. Limited like dry runs. */
+    bool ask_first;
+    bool never_escalate; /* only what a grant lets through: anything that would escalate ends as DECIDE_ASKS */
+    bool trace;          /* keep the policy's trace, for explain */
     void (*finished)(struct decide_call *call);
     void *user;
 

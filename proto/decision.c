@@ -67,6 +67,13 @@ static void write_inputs(struct json_writer *w, const struct decision_inputs *in
         json_key(w, "contended");
         json_bool(w, true);
     }
+    if (inputs->elicited_count > 0) {
+        json_key(w, "elicited");
+        json_begin_array(w);
+        for (size_t i = 0; i < inputs->elicited_count; i++)
+            json_string(w, inputs->elicited[i]);
+        json_end_array(w);
+    }
     json_end_object(w);
 }
 

@@ -35,6 +35,9 @@ struct decision_effects {
 struct decision_inputs {
     bool contended; /* three attempts lost a race at commit: edict.contended */
     bool ask_human; /* the agent asked for a reviewer by itself: edict.asked-for-human */
+    /* Fields of the request, by dotted names, that the caller's user gave when asked: a statement, recorded as one. Sorted. */
+    const struct slice *elicited;
+    size_t elicited_count;
 };
 
 /* A large value of the request that the record names by its hash: the JSON text, kept apart under its SHA-256. */

@@ -161,6 +161,23 @@ static enum status read_parts(struct arena *arena, cJSON *json, const struct dec
     return status;
 }
 
+static enum status read_inputs(struct arena *arena, const cJSON *json, struct decision_inputs *out, struct error *error)
+{
+    const cJSON *elicited = json_get(json, "elicited"), *name;
+    struct slice *names;
+
+    json_get_bool(json, "contended", &out->contended);
+    json_get_bool(json, "ask_human", &out->ask_human);
+    if (!elicited)
+        return STATUS_OK;
+    names = arena_array(arena, (size_t)cJSON_GetArraySize(elicited), sizeof *names);
+    if (!names)
+        return error_set(error, STATUS_NO_MEMORY, "", "the record needs more memory than one call may use");
+    cJSON_ArrayForEach(name, elicited) names[out->elicited_count++] = json_text(name);
+    out->elicited = names;
+    return STATUS_OK;
+}
+
 static enum status read_escalation_id(struct arena *arena, const cJSON *json, uint64_t number, struct decision *out,
                                       struct error *error)
 {
@@ -194,7 +211,5 @@ enum status decision_from_record(struct arena *arena, const struct record_header
     out->rationale = json_get_text(json, "rationale");
     out->next_steps = json_get(json, "next_steps") ? json_get_text(json, "next_steps") : out->verdict.next_steps;
     json_get_i64(json, "valid_until_ms", &out->valid_until_ms);
-    json_get_bool(json_get(json, "inputs"), "contended", &out->inputs.contended);
-    json_get_bool(json_get(json, "inputs"), "ask_human", &out->inputs.ask_human);
-    return STATUS_OK;
+    return read_inputs(arena, json_get(json, "inputs"), &out->inputs, error);
 }

@@ -221,6 +221,7 @@ void decision_write_document(struct buf *out, struct arena *scratch, const struc
     put_time(&r, "time", decision->time_ms);
     put_text(&r, "agent_identity", decision->request.agent_identity);
     put_text(&r, "operation", decision->request.operation);
+    put_texts(&r, "elicited", decision->inputs.elicited, decision->inputs.elicited_count);
     json_key(&r.w, "request");
     json_value(&r.w, scratch, decision->redaction ? decision->redaction->request : decision->request.view);
     json_key(&r.w, "redacted");

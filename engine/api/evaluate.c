@@ -44,13 +44,19 @@ static void evaluate_finished(struct decide_call *decide)
         evaluate_count(call, decide);
     else if (decide->result == DECIDE_REPEATED)
         metrics_add(&call->api->metrics.repeated, 1);
-    else
+    else if (decide->result == DECIDE_FAILED)
         evaluate_count_refused(call);
     ((struct evaluation *)decide)->answer(decide);
 }
 
 void evaluate_start(struct api_call *call, const struct request *request, uint64_t parsed_ns, bool ask_human,
                     void (*answer)(struct decide_call *decide))
+{
+    evaluate_start_asking(call, request, parsed_ns, &(struct evaluate_asking){.ask_human = ask_human}, answer);
+}
+
+void evaluate_start_asking(struct api_call *call, const struct request *request, uint64_t parsed_ns,
+                           const struct evaluate_asking *asking, void (*answer)(struct decide_call *decide))
 {
     struct evaluation *evaluation = arena_zalloc(call->http->arena, sizeof *evaluation);
     struct decide_call *decide = &evaluation->decide;
@@ -64,7 +70,10 @@ void evaluate_start(struct api_call *call, const struct request *request, uint64
     decide->decider = &call->api->decider;
     decide->arena = call->http->arena;
     decide->request = *request;
-    decide->decision.inputs.ask_human = ask_human;
+    decide->decision.inputs = (struct decision_inputs){
+        .ask_human = asking->ask_human, .elicited = asking->elicited, .elicited_count = asking->elicited_count};
+    decide->ask_first = asking->ask_first;
+    decide->never_escalate = asking->never_escalate;
     decide->trace = request->explain != REQUEST_EXPLAIN_NO;
     decide->policy_trace.all_rules = false;
     decide->finished = evaluate_finished;

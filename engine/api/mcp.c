@@ -55,6 +55,7 @@ struct mcp_server *api_mcp_new(struct api_shared *shared)
                                                        .prompt_count = api_mcp_prompt_count,
                                                        .methods = methods,
                                                        .method_count = 1,
+                                                       .tasks = &api_mcp_task_methods,
                                                        .list_ttl_ms = LISTS_TTL_MS,
                                                        .principal = principal,
                                                        .refused = refused,

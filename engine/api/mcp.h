@@ -62,6 +62,12 @@ void api_mcp_escalate(struct mcp_call *mcp, const cJSON *arguments);
 /* ---- mcp_wait.c ---- */
 void api_mcp_wait(struct mcp_call *mcp, const cJSON *arguments);
 
+/* ---- mcp_tasks.c ---- */
+enum api_mcp_task_kind { API_MCP_TASK_EVALUATE, API_MCP_TASK_WAIT };
+extern const struct mcp_task_methods api_mcp_task_methods;
+/* Answers with a task where the client takes tasks; false when it does not, and the call goes on. */
+bool api_mcp_become_task(struct mcp_call *mcp, enum api_mcp_task_kind kind, struct slice escalation, struct slice agent);
+
 /* ---- text for people and models ---- */
 void api_mcp_render_decision(struct buf *out, const cJSON *decision);
 void api_mcp_render_decided(struct buf *out, struct arena *arena, const struct decision *decision);

@@ -236,6 +236,7 @@ const struct mcp_tool api_mcp_tools[] = {
                     "recorded. What is listed in missing would let the policy decide: ask again with it.",
      .parameters = request_parameters,
      .output = DECISION_OUTPUT,
+     .tasks = MCP_TASK_MAYBE,
      .run = api_mcp_evaluate},
     {.name = "explain_decision",
      .title = "Why was it decided so?",
@@ -300,6 +301,7 @@ const struct mcp_tool api_mcp_tools[] = {
      .idempotent = true,
      .parameters = wait_parameters,
      .output = ESCALATION_OUTPUT,
+     .tasks = MCP_TASK_MAYBE,
      .run = api_mcp_wait},
 };
 const size_t api_mcp_tool_count = sizeof api_mcp_tools / sizeof *api_mcp_tools;

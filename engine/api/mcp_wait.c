@@ -109,12 +109,28 @@ static bool is_pending(struct arena *arena, int status, struct slice answer)
            slice_equal(json_get_text(document, "state"), SLICE("pending"));
 }
 
+/* Nothing of the wait is left then. */
+static bool become_task(struct wait *wait)
+{
+    struct api_waiter *waiter = &wait->waiter;
+    uint64_t number = waiter->number;
+    struct api *api = api_mcp_caller(wait->mcp)->api;
+
+    if (!(mcp_can(wait->mcp) & MCP_CAN_TASKS))
+        return false;
+    waiters_remove(waiter);
+    if (api_mcp_become_task(wait->mcp, API_MCP_TASK_WAIT, wait->id, api_mcp_caller(wait->mcp)->agent))
+        return true;
+    waiters_insert(&api->waiters, waiter, number, changed);
+    return false;
+}
+
 static void looked(struct api_call *call, int status, struct slice answer)
 {
     struct wait *wait = api_mcp_of(call)->own;
 
     if (is_pending(call->http->arena, status, answer) && !wait->last && !http_worker_is_draining(call->api->http)) {
-        if (!wait->begun)
+        if (!wait->begun && !become_task(wait))
             start_waiting(wait);
         return;
     }

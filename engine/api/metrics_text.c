@@ -177,6 +177,15 @@ static uint64_t count_waiters(const struct api_shared *shared)
     return sum;
 }
 
+static uint64_t count_streams(const struct api_shared *shared)
+{
+    uint64_t sum = 0;
+
+    for (size_t w = 0; w < shared->worker_count; w++)
+        sum += mcp_worker_streams(shared->workers[w]->mcp);
+    return sum;
+}
+
 static void write_http(struct buf *out, const struct api_shared *shared)
 {
     struct http_counters sum = sum_http(shared);
@@ -188,6 +197,7 @@ static void write_http(struct buf *out, const struct api_shared *shared)
     write_gauge(out, "edict_http_calls", "Requests that are being answered, long polls and streams among them.",
                 sum.calls_active);
     write_gauge(out, "edict_long_polls", "Long polls that wait.", count_waiters(shared));
+    write_gauge(out, "edict_mcp_streams", "Event streams of MCP, and its calls that wait.", count_streams(shared));
     write_counter(out, "edict_http_timeouts", "Connections closed because a time was up.", sum.timeouts);
     write_counter(out, "edict_http_aborted", "Calls whose client went away before the answer.", sum.aborted);
     write_head(out, "edict_http_replies", "counter", "Answers by class of status.");

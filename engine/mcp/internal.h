@@ -175,9 +175,8 @@ bool stream_notification_send(struct mcp_call *call, struct json_writer *w);
 void listen_start(struct mcp_call *call); /* subscriptions/listen */
 void listen_get(struct mcp_call *call);   /* GET, of the older era */
 void listen_told(struct mcp_worker *worker, enum mcp_change what, struct slice name);
+void listen_flush_all(struct mcp_server *server);
 void listen_flush(struct mcp_worker *worker); /* sessions' streams have something to say */
-void listen_ended(struct mcp_call *call, enum mcp_end why);
-void listen_forget(struct mcp_call *call);
 
 /* ---- server.c: between workers ---- */
 enum message_kind { MESSAGE_CHANGED, MESSAGE_FLUSH, MESSAGE_CANCEL, MESSAGE_ANSWER };

@@ -192,6 +192,14 @@ void listen_flush(struct mcp_worker *worker)
     }
 }
 
+void listen_flush_all(struct mcp_server *server)
+{
+    for (size_t i = 0; i < server->worker_count; i++) {
+        if (server->workers[i] && atomic_load(&server->workers[i]->listeners) > 0)
+            (void)server_post(server->workers[i], MESSAGE_FLUSH, MCP_CHANGED_RESOURCE, NULL, 0, (struct slice){0});
+    }
+}
+
 void mcp_tell_task(struct mcp_worker *worker, uint64_t stream, const struct mcp_task *task)
 {
     struct json_writer w;
@@ -360,8 +368,7 @@ void listen_get(struct mcp_call *call)
         stream_end(call, MCP_END_GONE);
         return;
     }
-    if (http_stream_write(call->http, SLICE(":\n\n")) == STATUS_OK)
-        flush(call);
-    else
+    listen_flush_all(call->worker->server); /* also ends the stream that this one takes the place of */
+    if (http_stream_write(call->http, SLICE(":\n\n")) != STATUS_OK)
         stream_end(call, MCP_END_GONE);
 }

@@ -192,10 +192,7 @@ void session_end(struct mcp_call *call)
     forget(sessions, call->session);
     remember_ended(sessions, call->session);
     pthread_mutex_unlock(&sessions->mutex);
-    for (size_t i = 0; i < server->worker_count; i++) {
-        if (atomic_load(&server->workers[i]->listeners) > 0)
-            (void)server_post(server->workers[i], MESSAGE_FLUSH, MCP_CHANGED_RESOURCE, NULL, 0, (struct slice){0});
-    }
+    listen_flush_all(server);
     http_reply_body(call->http, 204, NULL, (struct slice){0});
 }
 

@@ -1,6 +1,7 @@
 #include "server/server.h"
 
 #include "api/retries.h"
+#include "api/watch.h"
 #include "base/file.h"
 #include "base/folder_watch.h"
 #include "confine/judge.h"
@@ -159,6 +160,13 @@ static void ledger_failed(void *context, const struct error *error)
     (void)!write(server->failure, &one, sizeof one);
 }
 
+static void watch(struct server *server)
+{
+    const struct state_watcher watcher = watch_state(&server->shared);
+
+    state_watch(server->state, &watcher);
+}
+
 static enum status open_ledger(struct server *server, struct error *error)
 {
     struct ledger_options options = {.sync = server->config.sync,
@@ -181,7 +189,7 @@ static enum status open_ledger(struct server *server, struct error *error)
     options.fold = state_fold(server->state);
     status = ledger_open(server->store, &options, &server->ledger, error);
     if (status == STATUS_OK)
-        state_watch_escalations(server->state, waiters_notify, &server->shared);
+        watch(server);
     if (status == STATUS_OK)
         status = ledger_start(server->ledger, error);
     return status;

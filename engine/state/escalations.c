@@ -103,16 +103,7 @@ static void journal_escalation(struct state *state, const struct escalation *esc
 
 static void note_change(struct state *state, uint64_t number)
 {
-    if (state->changed_count == state->changed_capacity) {
-        size_t capacity = state->changed_capacity ? state->changed_capacity * 2 : 64;
-        uint64_t *grown = realloc(state->changed, capacity * sizeof *grown);
-
-        if (!grown)
-            return; /* long polls end at their time */
-        state->changed = grown;
-        state->changed_capacity = capacity;
-    }
-    state->changed[state->changed_count++] = number;
+    changes_note(state, STATE_CHANGED_ESCALATION, number, (struct slice){0});
 }
 
 /* ---- in memory ---- */

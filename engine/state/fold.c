@@ -135,8 +135,10 @@ static void apply_decision(struct state *state, const struct ledger_entry *entry
         escalations_open(state, agent, entry, decision);
     if (decision->effects.grant_id.size > 0 && agent)
         escalations_use_grant(state, agent, decision);
-    if (decision->effects.reserve_micro_usd > 0 && agent)
+    if (decision->effects.reserve_micro_usd > 0 && agent) {
         money_reserve(state, agent, decision, entry->time_ms);
+        changes_note(state, STATE_CHANGED_AGENT, 0, id);
+    }
 }
 
 /* ---- events ---- */
@@ -166,6 +168,7 @@ static void remember_lineage(struct state *state, const struct ledger_entry *ent
 
 static void apply_event(struct state *state, const struct ledger_entry *entry, const struct event *event)
 {
+    changes_note_event(state, event);
     switch (event->type) {
     case RECORD_OUTCOME:
         money_settle(state, entry, event);

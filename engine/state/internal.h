@@ -89,6 +89,15 @@ struct shard {
     struct table agents;
 };
 
+/* Something that watchers will be told of once the group is durable. */
+enum { CHANGED_NAME_MAX = 128 };
+struct changed {
+    enum state_change_kind kind;
+    uint64_t number;
+    size_t size;
+    char name[CHANGED_NAME_MAX];
+};
+
 struct state {
     struct store *store; /* of the rows */
     struct store *blobs; /* where large values of records are: the ledger's store */
@@ -103,10 +112,9 @@ struct state {
     struct table closed; /* decisions whose outcome is in the group that is not durable yet */
     uint64_t next_number;
     struct arena scratch;
-    uint64_t *changed; /* escalations of this group; malloc'ed */
+    struct changed *changed; /* in this group; malloc'ed */
     size_t changed_count, changed_capacity;
-    state_watch_f watch;
-    void *watch_context;
+    struct state_watcher watcher;
     /* Any thread. */
     _Atomic uint64_t size; /* entries folded */
     _Atomic uint64_t policy_epoch;
@@ -116,6 +124,11 @@ struct state {
     char action_key[STATE_ACTION_KEY_SIZE];
     bool broken; /* a projection ran out of memory: the rows may not be written */
 };
+
+/* ---- changes.c ---- */
+void changes_note(struct state *state, enum state_change_kind kind, uint64_t number, struct slice name);
+void changes_note_event(struct state *state, const struct event *event);
+void changes_tell(struct state *state);
 
 /* ---- state.c, agents.c ---- */
 struct shard *state_shard(struct state *state, struct slice agent);

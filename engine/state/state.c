@@ -57,21 +57,13 @@ static void fold_durable(void *context, uint64_t size)
 
     (void)size;
     money_forget_closed(state);
-    for (size_t i = 0; i < state->changed_count && state->watch; i++)
-        state->watch(state->watch_context, state->changed[i]);
-    state->changed_count = 0;
+    changes_tell(state);
 }
 
 struct ledger_fold state_fold(struct state *state)
 {
     return (struct ledger_fold){
         .context = state, .check = check_txn, .apply = fold_apply, .flush = fold_flush, .durable = fold_durable};
-}
-
-void state_watch_escalations(struct state *state, state_watch_f watch, void *context)
-{
-    state->watch = watch;
-    state->watch_context = context;
 }
 
 /* ---- opening ---- */

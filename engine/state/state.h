@@ -117,9 +117,20 @@ enum status state_escalations_list(struct state *state, struct arena *arena, con
 enum status state_outcome_document(struct state *state, struct arena *arena, struct slice decision_id, struct buf *out,
                                    struct error *error) EDICT_MUST_USE;
 
-/* Called in the sequencer thread once changes are durable; for long polls. `number` is an escalation whose state changed. */
-typedef void (*state_watch_f)(void *context, uint64_t number);
-void state_watch_escalations(struct state *state, state_watch_f watch, void *context); /* once, before the ledger starts */
+enum state_change_kind { STATE_CHANGED_ESCALATION, STATE_CHANGED_AGENT, STATE_CHANGED_DECISION, STATE_CHANGED_POLICIES };
+struct state_change {
+    enum state_change_kind kind;
+    uint64_t number;   /* of an escalation */
+    struct slice name; /* of an agent, or a decision's id */
+};
+/* Called in the sequencer thread once changes are durable; for long polls and subscriptions. Of escalations always, of the
+ * others only while `wants_all` says so: those happen often. */
+struct state_watcher {
+    void *context;
+    void (*changed)(void *context, const struct state_change *change);
+    bool (*wants_all)(void *context);
+};
+void state_watch(struct state *state, const struct state_watcher *watcher); /* copied; once, before the ledger starts */
 
 /* ---- rebuild ---- */
 /* Folds all entries of `store` into fresh rows in memory and compares them with the rows kept; `differences` counts rows that

@@ -4,6 +4,7 @@
  */
 #include "api/api.h"
 #include "api/retries.h"
+#include "api/watch.h"
 
 #include <sched.h>
 #include <stdio.h>
@@ -33,6 +34,7 @@ static void die(const struct error *error)
 static void open_ledger(struct error *error)
 {
     struct ledger_options options = {.clock = clock_system(), .log = &quiet};
+    struct state_watcher watcher;
     struct store *store;
 
     if (store_open_memory(&store, error) != STATUS_OK ||
@@ -41,7 +43,8 @@ static void open_ledger(struct error *error)
     options.fold = state_fold(shared.state);
     if (ledger_open(store, &options, &shared.ledger, error) != STATUS_OK || ledger_start(shared.ledger, error) != STATUS_OK)
         die(error);
-    state_watch_escalations(shared.state, waiters_notify, &shared);
+    watcher = watch_state(&shared);
+    state_watch(shared.state, &watcher);
 }
 
 static void start(void)
