@@ -323,8 +323,10 @@ static const char without_setter[] = "track_and_verify_wals_in_manifest=true;max
                                      "fail_if_options_file_error=true;";
 
 /*
- * Left at their defaults, on purpose: unordered_write, pipelined writes, manual_wal_flush, recycled logs, WAL compression; each
- * weakens what a synced write means or is not ready in 7.8.
+ * Left at their defaults, on purpose: unordered_write (readers could see a later group without an earlier one), pipelined
+ * writes (a group could be applied before the one that failed), manual_wal_flush and wal_bytes_per_sync (a commit is written
+ * and synced when it returns), recycled logs (old records behind a torn tail would look like new ones), WAL compression (not
+ * ready in 7.8), mapped or direct writes, TTL and FIFO compaction (rows would expire without an entry).
  */
 static rocksdb_options_t *family_options(rocksdb_cache_t *cache, int family, char **message)
 {
@@ -341,10 +343,10 @@ static rocksdb_options_t *family_options(rocksdb_cache_t *cache, int family, cha
     rocksdb_options_set_write_buffer_size(options, ROCKS_WRITE_BUFFER);
     rocksdb_options_set_max_total_wal_size(options, ROCKS_TOTAL_WAL);
     rocksdb_options_set_max_open_files(options, ROCKS_OPEN_FILES);
-    rocksdb_options_set_max_background_jobs(options, 2);
+    rocksdb_options_set_max_background_jobs(options, 2); /* one flush beside one compaction: neither waits for the other */
     rocksdb_options_set_keep_log_file_num(options, 4);
-    rocksdb_options_set_info_log_level(options, 2); /* warnings */
-    rocksdb_options_set_compression(options, rocksdb_lz4_compression);
+    rocksdb_options_set_info_log_level(options, 2); /* warnings: among them why a flush or a compaction failed */
+    rocksdb_options_set_compression(options, rocksdb_lz4_compression); /* records are text; lz4 costs less than it saves */
     set_tables(options, cache, family == STORE_IDS || family == STORE_STATE || family == STORE_BLOBS);
     return options;
 }
@@ -361,7 +363,7 @@ static struct rocks_store *store_new(void)
     rocksdb_writeoptions_set_sync(store->write_sync, 1);
     store->write_async = rocksdb_writeoptions_create();
     store->read = rocksdb_readoptions_create();
-    rocksdb_readoptions_set_verify_checksums(store->read, 1);
+    rocksdb_readoptions_set_verify_checksums(store->read, 1); /* a block that rotted is an error, not an answer */
     return store;
 }
 

@@ -79,6 +79,12 @@ class Trace:
         """After each of these operations the power may fail."""
         return [i for i, operation in enumerate(self.operations) if operation.op not in NOT_ON_DISK]
 
+    def checkpoint_points(self):
+        """After each sync of a folder that made a signed checkpoint durable: what it covers must be durable by then."""
+        renamed = [i for i, operation in enumerate(self.operations) if operation.op == "R" and operation.data.endswith(b"/ledger.checkpoint")]
+        synced = [next((i for i in range(at, len(self.operations)) if self.operations[i].op == "S"), None) for at in renamed]
+        return [i for i in synced if i is not None]
+
 
 def record(folder, steps, seed=0, base=None, flags=(), before=()):
     """`base`: an image to start from, and `before` what had been answered until then."""
@@ -156,9 +162,11 @@ def sweep(trace, wanted):
 
 
 def every_point(trace, share=1):
-    """Each point with all bytes and names lost, and with one of the other variants in turn; `share`: one in so many points."""
+    """Each point with all bytes and names lost, and with one of the other variants in turn; `share`: one in so many points, and
+    those where a checkpoint has just become durable."""
     others = itertools.cycle(disk.VARIANTS[1:])
-    return [(point, variant, point) for point in trace.points()[::share] for variant in (disk.LOST, next(others))]
+    told = [(point, disk.LOST, point) for point in trace.checkpoint_points()] if share > 1 else []
+    return told + [(point, variant, point) for point in trace.points()[::share] for variant in (disk.LOST, next(others))]
 
 
 # ---- live runs ----

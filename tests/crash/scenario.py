@@ -126,6 +126,7 @@ class Stream:
             exchange.proof = ("policy.activated", revision.encode()) if revision else None
 
     def read_checkpoint(self):
+        self.client.call("GET", "/v1/ledger/key")
         self.client.call("GET", "/v1/ledger/checkpoint")
 
     STEPS = (spend, deploy, delete, approve_and_use, read_checkpoint, report, overspend, set_usage, deploy, deny, read_large, approve_and_use, spend, deploy, cancel, report, set_manifest, reload, delete)

@@ -55,6 +55,10 @@ def read_ledger(client):
     return Ledger(entries)
 
 
+def checkpoint_size(note):
+    return int(note.split(b"\n")[1])
+
+
 def micro(text):
     return round(float(text) * MICRO)
 
@@ -62,8 +66,8 @@ def micro(text):
 class Check:
     """Collects faults in words; no fault, no crash."""
 
-    def __init__(self, server, client, ledger):
-        self.server, self.client, self.ledger, self.faults = server, client, ledger, []
+    def __init__(self, server, client, ledger, kept):
+        self.server, self.client, self.ledger, self.kept, self.faults = server, client, ledger, kept, []
 
     def expect(self, holds, what):
         if not holds:
@@ -79,6 +83,8 @@ class Check:
                     self.decision(exchange)
                 elif exchange.path == "/v1/ledger/checkpoint":
                     self.checkpoint(exchange.reply.body)
+                elif exchange.path == "/v1/ledger/key":
+                    self.key(exchange.reply.body)
                 elif exchange.proof:
                     self.proof(exchange)
 
@@ -100,8 +106,12 @@ class Check:
         held = sum(needle in entry.record for entry in self.ledger.by_type.get(kind, []))
         self.expect(held >= 1, f"{exchange.path} was answered, and no {kind} holds {needle!r}")
 
+    def key(self, shown):
+        self.expect(self.client.call("GET", "/v1/ledger/key").body == shown, "the log has another key than it showed")
+
     def checkpoint(self, note):
-        size = int(note.split(b"\n")[1])
+        size = checkpoint_size(note)
+        self.expect(size <= self.kept, f"a checkpoint over {size} entries was shown, and the one kept is over {self.kept}")
         self.expect(size <= len(self.ledger.entries), f"a checkpoint over {size} entries was shown, and there are {len(self.ledger.entries)}")
 
     # ---- what belongs together ----
@@ -187,9 +197,9 @@ def prefix(check, reference):
         check.expect(entry.type in WRITTEN_AT_START, f"entry {entry.index} ({entry.type}) is not the one that was written")
 
 
-def run_checks(server, exchanges, reference):
+def run_checks(server, exchanges, reference, kept):
     client = server.client()
-    check = Check(server, client, read_ledger(client))
+    check = Check(server, client, read_ledger(client), kept)
     check.answered(exchanges)
     check.entries()
     check.postings()
@@ -209,8 +219,10 @@ def verify(work, policies, exchanges, reference=None, flags=()):
     """Faults, in words. `reference`: the entries of the undisturbed run that this is an earlier moment of. Changes the folder."""
     server = Edictd(work, policies, flags)
     try:
+        note = server.data / "ledger.checkpoint"
+        kept = checkpoint_size(note.read_bytes()) if note.exists() else 0
         server.start()
-        return run_checks(server, exchanges, reference)
+        return run_checks(server, exchanges, reference, kept)
     except Gone as gone:
         return [f"{gone}; it said: {server.text()[-1500:]}"]
     finally:

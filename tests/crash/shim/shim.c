@@ -317,6 +317,14 @@ int ftruncate(int fd, off_t size)
     return result;
 }
 
+/* Reserving room, and giving it back behind the end: neither is in the contents. */
+static bool keeps_contents(int fd, int mode, off_t offset)
+{
+    struct stat info;
+
+    return mode == FALLOC_FL_KEEP_SIZE || ((mode & FALLOC_FL_KEEP_SIZE) && fstat(fd, &info) == 0 && offset >= info.st_size);
+}
+
 int fallocate(int fd, int mode, off_t offset, off_t size)
 {
     int result = -1;
@@ -328,7 +336,7 @@ int fallocate(int fd, int mode, off_t offset, off_t size)
         result = (int)syscall(SYS_fallocate, fd, mode, offset, size);
         if (result == 0 && mode == 0)
             oplog_add(OPLOG_ALLOCATE, oplog_object(fd), (uint64_t)offset, (uint64_t)size, NULL, 0);
-        else if (result == 0 && mode != FALLOC_FL_KEEP_SIZE)
+        else if (result == 0 && !keeps_contents(fd, mode, offset))
             oplog_unseen("fallocate with a mode that changes contents");
     }
     oplog_unlock();
