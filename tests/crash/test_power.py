@@ -185,27 +185,33 @@ def with_flipped_byte(image, path, at):
 
 
 @pytest.fixture(scope="module")
-def idle_image(trace):
-    """Everything synced; some groups in the newest log."""
-    model, logs = disk.Disk(), {}
+def idle(trace):
+    """A moment with everything synced and some writes in the newest log: the image, and where the last write but one of that log begins."""
+    model, paths, writes = disk.Disk(), {}, {}
     for operation in trace.operations:
         model.apply(operation)
+        if operation.op == "C":
+            paths[operation.object] = disk.text(operation)
+        if operation.op == "W":
+            writes.setdefault(paths.get(operation.object), []).append(operation.offset)
         image = model.image(disk.LOST) if operation.op == "S" else {}
-        log = newest(image, r"/[0-9]+\.log$") if any(path.endswith(".log") for path in image) else None
-        if log and len(image[log]) > 20000 and sum(path.endswith(".log") for path in image) > 1 and len(image[newest(image, "MANIFEST")]) > 600:
-            return image
+        logs = sorted(path for path in image if path.endswith(".log"))
+        if len(logs) > 1 and len(writes.get(logs[-1], ())) > 6 and len(image[newest(image, "MANIFEST")]) > 600:
+            return image, writes[logs[-1]][-2]
     raise AssertionError("the run has no such moment")
 
 
-def test_damage_within_the_log_is_not_taken_for_a_torn_tail(folder, trace, idle_image):
+def test_damage_within_the_log_is_not_taken_for_a_torn_tail(folder, trace, idle):
     """Else what was answered would be dropped without a word."""
-    logs = sorted(path for path in idle_image if path.endswith(".log"))
-    for path, at in ((logs[-1], 100), (logs[-1], len(idle_image[logs[-1]]) // 2), (logs[0], 100), (logs[0], len(idle_image[logs[0]]) - 50), (newest(idle_image, "MANIFEST"), 300)):
-        said = start_on(with_flipped_byte(idle_image, path, at), folder / f"{at}-{path.replace('/', '-')}", trace)
+    image, last_but_one = idle
+    logs = sorted(path for path in image if path.endswith(".log"))
+    for path, at in ((logs[-1], 100), (logs[-1], last_but_one + 50), (logs[0], 100), (logs[0], len(image[logs[0]]) - 50), (newest(image, "MANIFEST"), 300)):
+        said = start_on(with_flipped_byte(image, path, at), folder / f"{at}-{path.replace('/', '-')}", trace)
         assert "Corruption" in said, (path, at, said)
 
 
-def test_rubbish_after_the_last_write_is_a_torn_tail(folder, trace, idle_image):
+def test_rubbish_after_the_last_write_is_a_torn_tail(folder, trace, idle):
+    idle_image, _ = idle
     for path in (newest(idle_image, r"/[0-9]+\.log$"), newest(idle_image, "MANIFEST")):
         for tail in (b"\0" * 3000, b"\x05" * 3000, random.Random(1).randbytes(40000)):
             said = start_on({**idle_image, path: idle_image[path] + tail}, folder / f"{len(tail)}-{tail[0]}-{path.replace('/', '-')}", trace)
