@@ -155,7 +155,34 @@ static void print_publishing(const cJSON *publishing)
                (long long)witnesses);
 }
 
-static int print_checkpoint(struct command *command, struct slice key, struct slice note, const cJSON *publishing)
+/* While two keys sign: the one before, and until when. */
+static const cJSON *signing_along(const cJSON *keys)
+{
+    const cJSON *newest = json_get(keys, "handovers") ? json_get(keys, "handovers")->child : NULL;
+    const struct clock clock = clock_system();
+    int64_t until_ms;
+
+    if (!newest || !clock_parse(json_get_text(newest, "until"), &until_ms) || until_ms <= clock_now_ms(&clock))
+        return NULL;
+    return newest;
+}
+
+static void print_keys(struct slice key, const cJSON *keys)
+{
+    const cJSON *along = signing_along(keys);
+    struct slice old, until;
+
+    printf("verifier key  %.*s\n", SLICE_ARG(key));
+    if (!along)
+        return;
+    old = json_get_text(along, "old_key");
+    until = json_get_text(along, "until");
+    printf("before        %.*s, which signs along until %.*s\n", SLICE_ARG(old), SLICE_ARG(until));
+}
+
+/* `keys` and `publishing` may be NULL. */
+static int print_checkpoint(struct command *command, struct slice key, struct slice note, const cJSON *keys,
+                            const cJSON *publishing)
 {
     struct buf out;
     struct json_writer w = {.out = &out};
@@ -163,7 +190,8 @@ static int print_checkpoint(struct command *command, struct slice key, struct sl
     if (key.size > 0 && key.data[key.size - 1] == '\n')
         key.size--;
     if (!command->json) {
-        printf("verifier key  %.*s\n\n%.*s", SLICE_ARG(key), SLICE_ARG(note));
+        print_keys(key, keys);
+        printf("\n%.*s", SLICE_ARG(note));
         if (publishing)
             print_publishing(publishing);
         return COMMAND_OK;
@@ -174,6 +202,10 @@ static int print_checkpoint(struct command *command, struct slice key, struct sl
     json_string(&w, key);
     json_key(&w, "checkpoint");
     json_string(&w, note);
+    if (signing_along(keys)) {
+        json_key(&w, "old_verifier_key");
+        json_string(&w, json_get_text(signing_along(keys), "old_key"));
+    }
     if (publishing) {
         struct buf text;
 
@@ -203,7 +235,7 @@ static int checkpoint_offline(struct command *command)
         return command_fail(&error);
     buf_create(&key, command->arena);
     note_verifier_write(&key, &custody.verifiers[0]);
-    return print_checkpoint(command, buf_slice(&key), bytes, NULL);
+    return print_checkpoint(command, buf_slice(&key), bytes, NULL, NULL);
 }
 
 int ledger_checkpoint(struct command *command)
@@ -211,10 +243,10 @@ int ledger_checkpoint(struct command *command)
     const bool cosigned = args_has(command->args, "cosigned");
     struct command quiet = *command;
     struct slice key, note;
-    cJSON *publishing = NULL;
+    cJSON *publishing = NULL, *keys = NULL;
     int status, code;
 
-    quiet.json = false; /* one document, not three */
+    quiet.json = false; /* one document, not four */
     if (!command_no_more(command, 2))
         return COMMAND_BAD_INPUT;
     if (args_has(command->args, "offline"))
@@ -226,7 +258,9 @@ int ledger_checkpoint(struct command *command)
                              false, &status, &note);
     if (code == COMMAND_OK)
         code = command_call(&quiet, "GET", SLICE("/v1/ledger/publishing"), NULL, &publishing);
-    return code == COMMAND_OK ? print_checkpoint(command, key, note, publishing) : code;
+    if (code == COMMAND_OK)
+        code = command_call(&quiet, "GET", SLICE("/v1/ledger/keys"), NULL, &keys);
+    return code == COMMAND_OK ? print_checkpoint(command, key, note, keys, publishing) : code;
 }
 
 /* ---- verify --proof: needs nothing but the files and the key ---- */

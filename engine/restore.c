@@ -1,5 +1,6 @@
 #include "engine/restore.h"
 
+#include "base/fault.h"
 #include "base/file.h"
 #include "engine/workbench.h"
 
@@ -7,6 +8,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define RESTORE_FOLDER "restoring"
 
 struct restore {
     const struct restore_options *options;
@@ -24,13 +27,27 @@ static void progress(void *context, uint64_t done, uint64_t all)
         restore->options->progress(restore->options->context, restore->step, done, all);
 }
 
+enum status restore_check_finished(const char *folder, struct error *error)
+{
+    char path[FILE_PATH_MAX];
+    enum status status = file_path(path, folder, RESTORE_FOLDER, error);
+
+    if (status == STATUS_OK && file_exists(path))
+        return error_set(error, STATUS_CONFLICT, folder,
+                         "a restore into this data directory was interrupted; remove what is in it, and restore again");
+    return status;
+}
+
 /* ---- a copy ---- */
 
 static enum status make_place(struct restore *restore)
 {
     const char *folder = restore->options->folder;
-    enum status status = file_path(restore->work, folder, "restoring", restore->error);
+    enum status status = file_path(restore->work, folder, RESTORE_FOLDER, restore->error);
 
+    if (status != STATUS_OK)
+        return status;
+    status = restore_check_finished(folder, restore->error);
     if (status != STATUS_OK)
         return status;
     if (!file_folder_is_empty(folder))
@@ -170,7 +187,8 @@ static enum status move_up(struct restore *restore)
     for (size_t i = 0; status == STATUS_OK && i < sizeof names / sizeof *names; i++) {
         char from[FILE_PATH_MAX];
 
-        snprintf(from, sizeof from, "restoring/%s", names[i]);
+        snprintf(from, sizeof from, RESTORE_FOLDER "/%s", names[i]);
+        fault_point("restore.moving");
         status = file_rename(restore->options->folder, from, names[i], restore->error);
     }
     if (status == STATUS_OK && rmdir(restore->work) != 0)

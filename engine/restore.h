@@ -8,6 +8,9 @@
 #include "engine/custody.h"
 #include "ledger/verify.h"
 
+/* CONFLICT when FOLDER holds half a restore: a server that began there would make a new ledger beside it. */
+enum status restore_check_finished(const char *folder, struct error *error) EDICT_MUST_USE;
+
 struct restore_options {
     const char *backup, *folder;     /* `folder`: empty, or not there */
     const struct note_verifier *key; /* that must have signed the backup's checkpoint; NULL: the one that the backup names */

@@ -25,6 +25,7 @@ struct upkeep {
 static enum status back_up(const struct upkeep_options *options, struct upkeep_request *request)
 {
     struct backup_options backup = {.store = ledger_store(options->ledger),
+                                    .folder = options->custody->folder,
                                     .target = request->path,
                                     .signers = options->custody->signers,
                                     .signer_count = options->custody->signer_count,

@@ -6,6 +6,7 @@
 #include "ledger/sequencer.h"
 #include "proto/json.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -121,6 +122,39 @@ static enum status write_files(const struct backup_options *options, const char 
     return status;
 }
 
+static enum status copy_proof(const struct backup_options *options, const char *partial, const char *name, struct error *error)
+{
+    char path[FILE_PATH_MAX];
+    struct arena arena;
+    struct slice bytes;
+    enum status status = file_path(path, options->folder, name, error);
+
+    if (status != STATUS_OK)
+        return status;
+    arena_create(&arena, 8192, 1 << 20);
+    status = file_read(path, &arena, NOTE_BYTES_MAX, &bytes, NULL, error);
+    if (status == STATUS_OK)
+        status = file_replace(partial, name, bytes, error);
+    arena_destroy(&arena);
+    return status;
+}
+
+static enum status copy_proofs(const struct backup_options *options, const char *partial, struct error *error)
+{
+    static const char prefix[] = "ledger.handover.";
+    DIR *dir = opendir(options->folder);
+    struct dirent *entry;
+    enum status status = dir ? STATUS_OK : error_set(error, STATUS_IO, options->folder, "cannot read this folder: %m");
+
+    while (status == STATUS_OK && (entry = readdir(dir))) {
+        if (strncmp(entry->d_name, prefix, sizeof prefix - 1) == 0 && !strstr(entry->d_name, ".new"))
+            status = copy_proof(options, partial, entry->d_name, error);
+    }
+    if (dir)
+        closedir(dir);
+    return status;
+}
+
 /* ---- the whole ---- */
 
 static enum status make_partial(const char *target, char partial[FILE_PATH_MAX], struct error *error)
@@ -152,6 +186,8 @@ static enum status fill(const struct backup_options *options, const char *partia
         status = check_copy(partial, out, error);
     if (status == STATUS_OK)
         status = write_files(options, partial, out, error);
+    if (status == STATUS_OK)
+        status = copy_proofs(options, partial, error);
     if (status == STATUS_OK && rename(partial, options->target) != 0)
         status = error_set(error, STATUS_IO, options->target, "cannot rename into place: %m");
     return status == STATUS_OK ? file_sync_parent(options->target, error) : status;

@@ -5,6 +5,7 @@
  *   ledger.checkpoint   signed over exactly the entries that are in it
  *   ledger.vkey         the verifier key of that checkpoint
  *   backup.json         {"created":TIME,"format":1,"origin":…,"root":HEX,"size":N,"verifier_key":…,"with_key":BOOL}
+ *   ledger.handover.N   proofs of handovers from one key to another
  *   ledger.key          the private key, only when it was asked for
  *
  * It is made beside, as TARGET.partial, and gets its name when all of it is on the disk. Never in it: admin.token. What the
@@ -19,6 +20,7 @@
 
 struct backup_options {
     struct store *store;
+    const char *folder; /* the data directory, of proofs */
     const char *target;
     const struct note_signer *signers; /* of its checkpoint; the first one's key goes with `with_key` */
     size_t signer_count;

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/folder_watch.h"
 #include "confine/judge.h"
+#include "engine/restore.h"
 #include "engine/upkeep.h"
 #include "http/bind.h"
 #include "ledger/checkpointer.h"
@@ -179,7 +180,9 @@ static enum status open_ledger(struct server *server, struct error *error)
     enum status status;
 
     snprintf(server->ledger_folder, sizeof server->ledger_folder, "%s/ledger", server->config.data);
-    status = store_open_rocksdb(server->ledger_folder, false, &server->store, error);
+    status = restore_check_finished(server->config.data, error);
+    if (status == STATUS_OK)
+        status = store_open_rocksdb(server->ledger_folder, false, &server->store, error);
     if (status == STATUS_OK) /* RocksDB syncs what is in its folder, not the folder's own name */
         status = file_sync_folder(server->config.data, error);
     if (status == STATUS_OK)

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 
 import pytest
 from conftest import BUILD, ROOT
@@ -181,6 +182,20 @@ def test_a_restore_fits_an_empty_mount_and_a_named_origin(simple, new_server, tm
     assert restored.call("GET", "/v1/ledger/checkpoint", admin=True).body.startswith(b"example.com/second\n")
 
 
+def test_half_a_restore_does_not_start(simple, new_server, tmp_path):
+    assert simple.cli("ledger", "backup", str(tmp_path / "backup")).returncode == 0
+    for step in ("handover.committed", "restore.moving"):
+        half = new_server(name=step, policies=simple.policies, start=False)
+        words = ["ledger", "restore", str(tmp_path / "backup"), "--reason", "r"]
+        killed_at(step, half.folder, *words)
+        with pytest.raises(RuntimeError, match="restore into this data directory was interrupted"):
+            half.start()
+        assert "was interrupted" in cli(half.folder, *words).stderr
+        shutil.rmtree(half.folder)
+        assert cli(half.folder, *words).returncode == 0
+        half.start()
+
+
 def killed_at(step, data, *words):
     """The command, killed by its own fault point."""
     run = subprocess.run([BUILD / "edict", "--data", data, *words], capture_output=True, text=True, timeout=120, cwd=ROOT, env={**os.environ, "EDICT_KILL_AT": step})
@@ -267,6 +282,10 @@ def test_a_rotation_can_be_followed_with_the_old_key_alone(simple, tmp_path):
     for key in (old_key, new_key):
         followed = cli(tmp_path, "ledger", "verify", "--proof", proof, "--key", key, "--entry", record)
         assert followed.returncode == 0, followed.stderr
+    told = simple.cli("ledger", "checkpoint").stdout
+    assert told.startswith(f"verifier key  {new_key}\nbefore        {old_key}, which signs along until {shown['until']}\n")
+    assert simple.cli("ledger", "backup", str(tmp_path / "backup")).returncode == 0
+    assert (tmp_path / "backup" / f"ledger.handover.{shown['ledger_index']}").read_text() == handover["proof"]
     # The old private key is there while both sign, and nobody else's.
     assert (simple.folder / "ledger.key.old").stat().st_mode & 0o777 == 0o600
     assert (simple.folder / "ledger.key").stat().st_mode & 0o777 == 0o600
@@ -299,6 +318,21 @@ def test_without_overlap_the_old_key_goes_at_once(simple, go_verifier):  # noqa:
     assert ledger_json(simple.folder, "rebuild")["differences"] == 0
     assert simple.cli("ledger", "rotate-key", "--overlap-s", "-1").returncode == 2
     assert simple.cli("ledger", "rotate-key", "--overlap-s", "99999999").returncode == 2
+
+
+def test_the_old_key_goes_when_its_time_is_over(simple, tmp_path):
+    decide(simple, 3)
+    shown = rotate(simple, "--overlap-s", "1")
+    assert (simple.folder / "ledger.key.old").exists()
+    deadline = time.monotonic() + 60
+    while (simple.folder / "ledger.key.old").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+        assert simple.cli("ledger", "backup", str(tmp_path / str(time.monotonic()))).returncode == 0  # whatever wakes the thread
+    decide(simple, 1, 3)
+    assert len(signatures(checkpoint_of(simple, size_of(simple)))) == 1
+    assert "signs along" not in simple.cli("ledger", "checkpoint").stdout
+    assert keys_of(simple)["handovers"][0]["proof"] and keys_of(simple)["verifier_key"] == shown["new_key"]
 
 
 @pytest.mark.parametrize("step", ["handover.next", "handover.committed", "handover.old", "handover.renamed", "handover.vkey"])
