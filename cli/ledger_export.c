@@ -69,7 +69,7 @@ static bool sink_write(void *context, struct slice bytes)
 {
     struct sink *sink = context;
 
-    if (fwrite(bytes.data, 1, bytes.size, sink->out) != bytes.size)
+    if (bytes.size > 0 && fwrite(bytes.data, 1, bytes.size, sink->out) != bytes.size)
         return false;
     sink_follow(sink, bytes);
     progress_show(&sink->progress, sink->rows > 0 ? sink->last_index + 1 : 0, sink->end);

@@ -85,8 +85,8 @@ START_TEST(readers_see_whole_batches)
     for (int i = 0; i < READERS; i++)
         ck_assert_int_eq(pthread_create(&readers[i], NULL, read_waves, &wave), 0);
     for (uint64_t number = 1; !wave.wrong && (number <= model_rounds(600) || atomic_load(&wave.scans) < 50); number++) {
-        for (char key = 0; key < WAVE_KEYS; key++)
-            store_put(test.batch, STORE_STATE, slice_from(&key, 1), slice_from(&number, sizeof number));
+        for (unsigned key = 0; key < WAVE_KEYS; key++)
+            store_put(test.batch, STORE_STATE, slice_from(&key, sizeof key), slice_from(&number, sizeof number));
         ck_assert_int_eq(test.store->ops->commit(test.store, test.batch, false, &error), STATUS_OK);
         atomic_store(&wave.committed, number);
     }
