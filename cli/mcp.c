@@ -192,7 +192,6 @@ static void finish(struct bridge *bridge)
     struct arena arena;
 
     pthread_mutex_lock(&bridge->mutex);
-    bridge->ending = true;
     while (bridge->count > 0) {
         for (struct bridge_call *call = bridge->calls; call; call = call->next) {
             if (call->endless)
@@ -204,7 +203,6 @@ static void finish(struct bridge *bridge)
     arena_create(&arena, 4096, 1024 * 1024);
     bridge_end_session(bridge, &arena);
     arena_destroy(&arena);
-    buf_destroy(&bridge->initialize);
 }
 
 static int serve(struct bridge *bridge)

@@ -33,8 +33,6 @@ struct bridge {
     unsigned count;
     /* Of the older era, from `initialize` on; empty before it, or where the server keeps no session. */
     char session[BRIDGE_SESSION_MAX], version[BRIDGE_VERSION_MAX];
-    struct buf initialize; /* its line, on the heap, to begin again where the server has forgotten the session */
-    bool ending;
 };
 
 /* One message on its way, or (without one) the stream of the server's own messages. */

@@ -216,40 +216,14 @@ static bool is_cancelled(struct bridge_call *call)
 
 /* ---- sessions ---- */
 
-static void keep_session(struct bridge *bridge, struct slice line, struct slice session)
+static void keep_session(struct bridge *bridge, struct slice session)
 {
+    if (session.size == 0 || session.size >= BRIDGE_SESSION_MAX || !is_plain(session))
+        return;
     pthread_mutex_lock(&bridge->mutex);
-    bridge->session[0] = '\0';
-    if (session.size > 0 && session.size < BRIDGE_SESSION_MAX && is_plain(session)) {
-        memcpy(bridge->session, session.data, session.size);
-        bridge->session[session.size] = '\0';
-    }
-    if (bridge->initialize.size == 0)
-        buf_add_slice(&bridge->initialize, line);
+    memcpy(bridge->session, session.data, session.size);
+    bridge->session[session.size] = '\0';
     pthread_mutex_unlock(&bridge->mutex);
-}
-
-/* The server knows nothing of the session that `stale` names, as after its restart: the conversation's first message is sent
- * again, once for all the calls that find out together. */
-static bool renew_session(struct bridge_call *call, const char *stale)
-{
-    struct bridge *bridge = call->bridge;
-    struct client client = bridge->client;
-    struct client_answer answer = {0};
-    struct error error;
-    bool renewed;
-
-    pthread_mutex_lock(&bridge->mutex);
-    renewed = strcmp(stale, bridge->session) != 0;
-    pthread_mutex_unlock(&bridge->mutex);
-    if (renewed)
-        return true;
-    if (client_call(&client, &call->arena, "POST", slice_from_str(bridge->target), buf_slice(&bridge->initialize), &answer,
-                    &error) != STATUS_OK ||
-        answer.status != 200)
-        return false;
-    keep_session(bridge, (struct slice){0}, answer.session);
-    return true;
 }
 
 void bridge_end_session(struct bridge *bridge, struct arena *arena)
@@ -304,42 +278,33 @@ static void settle(struct exchange *exchange, enum status status, const struct c
         put_error(call, call->id, CODE_INTERNAL_ERROR, problem_text(&call->arena, answer->body));
 }
 
-/* False when the session was renewed and the message is to be sent again. */
-static bool try_message(struct bridge_call *call, bool may_renew)
+static void ask(struct bridge_call *call)
 {
     struct exchange exchange = {.call = call};
     struct client_answer answer = {0};
     struct error error = {0};
-    char session[BRIDGE_SESSION_MAX];
     struct buf headers;
-    bool in_session = false;
     enum status status;
 
     buf_create(&headers, &call->arena);
-    pthread_mutex_lock(&call->bridge->mutex);
-    memcpy(session, call->bridge->session, sizeof session);
-    pthread_mutex_unlock(&call->bridge->mutex);
     if (call->modern)
         add_modern_headers(&headers, call);
     else if (!is_initialize(call))
-        in_session = add_session_headers(&headers, call->bridge);
+        (void)add_session_headers(&headers, call->bridge);
     status = exchange_run(&exchange, "POST", buf_slice(&headers), &answer, &error);
-    if (status == STATUS_OK && answer.status == 404 && in_session && may_renew && renew_session(call, session))
-        return false;
     if (status == STATUS_OK && is_initialize(call))
-        keep_session(call->bridge, call->line, answer.session);
+        keep_session(call->bridge, answer.session);
     if (status == STATUS_OK && is_json(answer.content_type))
         take_message(&exchange, answer.body);
     settle(&exchange, status, &answer, &error);
-    return true;
 }
 
 void bridge_forward(struct bridge_call *call)
 {
     if (!call->message)
         put_error(call, (struct slice){0}, CODE_PARSE_ERROR, call->fault);
-    else if (!try_message(call, true))
-        (void)try_message(call, false);
+    else
+        ask(call);
 }
 
 void bridge_listen(struct bridge_call *call)
