@@ -32,8 +32,10 @@ static int escalations_list(struct command *command)
     buf_add_slice(&target, client_escape(command->arena, slice_from_str(state                            ? state
                                                                         : args_has(command->args, "all") ? ""
                                                                                                          : "pending")));
-    buf_add_str(&target, "&agent=");
-    buf_add_slice(&target, client_escape(command->arena, slice_from_str(agent)));
+    if (agent) {
+        buf_add_str(&target, "&agent=");
+        buf_add_slice(&target, client_escape(command->arena, slice_from_str(agent)));
+    }
     if (cursor)
         buf_printf(&target, "&cursor=%s", cursor);
     code = command_call(command, "GET", buf_slice(&target), NULL, &page);
