@@ -257,7 +257,8 @@ static void take_answer(struct mcp_call *call, struct pending *pending, struct s
     const cJSON *result;
     struct error error;
 
-    if (json_parse(call->http->arena, message, &json_limits_default, &document, &error) != STATUS_OK)
+    message = arena_copy(call->http->arena, message); /* it has to last as long as the call */
+    if (!message.data || json_parse(call->http->arena, message, &json_limits_default, &document, &error) != STATUS_OK)
         return;
     result = json_get(document, "result");
     if (answer_fits(result, pending->kind)) {
