@@ -69,7 +69,7 @@ struct mcp_server {
     struct mcp_worker **workers;
     size_t worker_count;
     _Atomic uint64_t serial; /* of open calls and questions */
-    _Atomic size_t watchers; /* streams that listen, of all workers */
+    _Atomic size_t watchers; /* streams that subscribed to a resource or a task, of all workers */
 };
 
 struct mcp_worker {
@@ -80,7 +80,7 @@ struct mcp_worker {
     void *post_context;
     struct mcp_call *open; /* streams and calls that wait */
     size_t open_count;
-    _Atomic size_t streams, listeners;
+    _Atomic size_t streams, listeners, watchers; /* open calls; of them subscriptions; of those to a resource or a task */
     struct http_timer *keep_alive;
     struct buf scratch; /* on the heap: an event that is being written */
 };

@@ -12,21 +12,29 @@ struct watched {
 struct mcp_listening {
     bool session;        /* of the older era, by GET */
     bool tools, prompts; /* their lists */
+    bool watches;        /* resources or tasks; counted */
     struct watched watched[MCP_SUBSCRIPTIONS_MAX];
     size_t count;
 };
 
-static void count_listeners(struct mcp_call *call, bool more)
+/* Resources change often: only who wants to hear of one makes anybody look. Counted before it is looked at whether the caller
+ * may hear of it, so that no change falls in between. */
+static void count_watcher(struct mcp_call *call)
+{
+    call->listening->watches = true;
+    atomic_fetch_add(&call->worker->watchers, 1);
+    atomic_fetch_add(&call->worker->server->watchers, 1);
+}
+
+static void uncount(struct mcp_call *call)
 {
     struct mcp_worker *worker = call->worker;
 
-    if (more) {
-        atomic_fetch_add(&worker->listeners, 1);
-        atomic_fetch_add(&worker->server->watchers, 1);
-    } else {
-        atomic_fetch_sub(&worker->listeners, 1);
-        atomic_fetch_sub(&worker->server->watchers, 1);
-    }
+    atomic_fetch_sub(&worker->listeners, 1);
+    if (!call->listening->watches)
+        return;
+    atomic_fetch_sub(&worker->watchers, 1);
+    atomic_fetch_sub(&worker->server->watchers, 1);
 }
 
 /* ---- the end ---- */
@@ -64,7 +72,7 @@ static void forget(struct mcp_call *call)
 {
     if (call->listening->session)
         session_detach(call);
-    count_listeners(call, false);
+    uncount(call);
 }
 
 /* At the drain the newest era says that the subscription is over. */
@@ -325,7 +333,7 @@ static bool open_stream(struct mcp_call *call)
     call->listening = arena_zalloc(call->http->arena, sizeof *call->listening);
     if (call->listening && mcp_stream_open(call)) {
         mcp_park(call, ended);
-        count_listeners(call, true);
+        atomic_fetch_add(&call->worker->listeners, 1);
         return true;
     }
     call->listening = NULL;
@@ -342,6 +350,8 @@ void listen_start(struct mcp_call *call)
         return;
     call->listening->tools = is_true(wishes, "toolsListChanged") && description->tools_change;
     call->listening->prompts = is_true(wishes, "promptsListChanged") && description->prompts_change;
+    if (json_get(wishes, "resourceSubscriptions") || json_get(wishes, "taskIds"))
+        count_watcher(call);
     take_resources(call, json_get(wishes, "resourceSubscriptions"));
     if (description->tasks)
         take_tasks(call, json_get(wishes, "taskIds"));

@@ -127,12 +127,13 @@ bool mcp_is_watched(const struct mcp_server *server)
 
 void mcp_changed(struct mcp_server *server, enum mcp_change what, struct slice name)
 {
-    bool subscribed = atomic_load(&server->sessions.subscribed) > 0;
+    bool is_list = what == MCP_CHANGED_TOOLS || what == MCP_CHANGED_PROMPTS;
+    bool subscribed = what == MCP_CHANGED_RESOURCE && atomic_load(&server->sessions.subscribed) > 0;
 
     for (size_t i = 0; i < server->worker_count; i++) {
         struct mcp_worker *worker = server->workers[i];
 
-        if (worker && (atomic_load(&worker->listeners) > 0 || (i == 0 && subscribed)))
+        if (worker && (atomic_load(is_list ? &worker->listeners : &worker->watchers) > 0 || (i == 0 && subscribed)))
             (void)server_post(worker, MESSAGE_CHANGED, what, NULL, 0, name);
     }
 }
