@@ -54,15 +54,22 @@ static enum status choose_range(struct archiving *archiving)
 
 /* ---- the files ---- */
 
-/* A complete one of an attempt that was interrupted later. */
-static bool is_this_range(struct archiving *archiving)
+/* Its entries are those of this log. */
+static bool is_of_this_log(struct archiving *archiving)
 {
     const struct archive_info *info = archive_get_info(archiving->archive);
     struct digest root;
     struct error none;
 
-    return info->from == archiving->first && info->to == archiving->to &&
-           proof_root(archiving->store, info->to, &root, &none) == STATUS_OK && digest_equal(&root, &info->root);
+    return proof_root(archiving->store, info->to, &root, &none) == STATUS_OK && digest_equal(&root, &info->root);
+}
+
+/* A complete one of an attempt that was interrupted later. */
+static bool is_this_range(struct archiving *archiving)
+{
+    const struct archive_info *info = archive_get_info(archiving->archive);
+
+    return info->from == archiving->first && info->to == archiving->to && is_of_this_log(archiving);
 }
 
 static enum status write_files(struct archiving *archiving)
@@ -155,7 +162,7 @@ static bool was_done(struct archiving *archiving)
         archive_open(archiving->options->folder, &archiving->archive, &none) != STATUS_OK)
         return false;
     archiving->out->info = *archive_get_info(archiving->archive);
-    if (archiving->out->info.to == archiving->first)
+    if (archiving->out->info.to == archiving->first && is_of_this_log(archiving))
         return true;
     archive_close(archiving->archive);
     archiving->archive = NULL;

@@ -4,17 +4,24 @@
 #include "base/file.h"
 #include "engine/workbench.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define RESTORE_FOLDER "restoring"
+static const char work_name[] = "restoring";
+/* As they move up; the store is the last. */
+static const char *const parts[] = {LOG_KEY, "ledger.vkey", "ledger.checkpoint", "ledger"};
+enum { PARTS = sizeof parts / sizeof *parts };
 
 struct restore {
     const struct restore_options *options;
     struct restore_result *out;
     char work[FILE_PATH_MAX]; /* FOLDER/restoring */
+    int lock;                 /* the folder, locked: one restore at a time */
     const char *step;
     struct error *error;
 };
@@ -27,33 +34,91 @@ static void progress(void *context, uint64_t done, uint64_t all)
         restore->options->progress(restore->options->context, restore->step, done, all);
 }
 
+/* ---- what an interrupted one left ---- */
+
+static bool is_left_over(const char *name)
+{
+    bool known = strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, work_name) == 0;
+
+    for (size_t i = 0; i < PARTS - 1; i++)
+        known = known || strcmp(name, parts[i]) == 0;
+    return known;
+}
+
+/* The work folder, and at most what moves up before the store does: nobody has used these files yet. */
+static bool holds_left_over(const struct restore *restore)
+{
+    DIR *dir = opendir(restore->options->folder);
+    const struct dirent *entry;
+    bool only = dir && file_is_own_folder(restore->work);
+
+    while (only && (entry = readdir(dir)))
+        only = is_left_over(entry->d_name);
+    if (dir)
+        closedir(dir);
+    return only;
+}
+
+static enum status remove_left_over(struct restore *restore)
+{
+    enum status status = STATUS_OK;
+
+    for (size_t i = 0; i < PARTS - 1 && status == STATUS_OK; i++)
+        status = file_wipe(restore->options->folder, parts[i], restore->error);
+    if (status == STATUS_OK)
+        file_remove_tree(restore->work);
+    return status;
+}
+
 enum status restore_check_finished(const char *folder, struct error *error)
 {
-    char path[FILE_PATH_MAX];
-    enum status status = file_path(path, folder, RESTORE_FOLDER, error);
+    char work[FILE_PATH_MAX], store[FILE_PATH_MAX];
+    enum status status = file_path(work, folder, work_name, error);
 
-    if (status == STATUS_OK && file_exists(path))
-        return error_set(error, STATUS_CONFLICT, folder,
-                         "a restore into this data directory was interrupted; remove what is in it, and restore again");
-    return status;
+    if (status == STATUS_OK)
+        status = file_path(store, folder, "ledger", error);
+    if (status != STATUS_OK || !file_exists(work))
+        return status;
+    if (file_exists(store)) { /* everything is in place but its last step */
+        (void)rmdir(work);
+        return STATUS_OK;
+    }
+    return error_set(error, STATUS_CONFLICT, work,
+                     "a restore into this data directory is under way or was interrupted, and there is no ledger to go on with. "
+                     "Run edict ledger restore again");
 }
 
 /* ---- a copy ---- */
 
+static enum status lock_place(struct restore *restore)
+{
+    const char *folder = restore->options->folder;
+
+    if (mkdir(folder, 0700) != 0 && errno != EEXIST)
+        return error_set(restore->error, STATUS_IO, folder, "cannot make this folder: %m");
+    restore->lock = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (restore->lock < 0)
+        return error_set(restore->error, STATUS_IO, folder, "cannot read this folder: %m");
+    if (flock(restore->lock, LOCK_EX | LOCK_NB) == 0)
+        return STATUS_OK;
+    return error_set(restore->error, STATUS_CONFLICT, folder, "another restore into this folder is under way");
+}
+
 static enum status make_place(struct restore *restore)
 {
     const char *folder = restore->options->folder;
-    enum status status = file_path(restore->work, folder, RESTORE_FOLDER, restore->error);
+    enum status status = file_path(restore->work, folder, work_name, restore->error);
 
-    if (status != STATUS_OK)
-        return status;
-    status = restore_check_finished(folder, restore->error);
+    if (status == STATUS_OK)
+        status = lock_place(restore);
+    if (status == STATUS_OK && holds_left_over(restore))
+        status = remove_left_over(restore);
     if (status != STATUS_OK)
         return status;
     if (!file_folder_is_empty(folder))
         return error_set(restore->error, STATUS_CONFLICT, folder,
                          "a restore needs a data directory that is empty or not there; nothing is overwritten");
-    if ((mkdir(folder, 0700) != 0 && errno != EEXIST) || mkdir(restore->work, 0700) != 0)
+    if (mkdir(restore->work, 0700) != 0)
         return error_set(restore->error, STATUS_IO, restore->work, "cannot make this folder: %m");
     return STATUS_OK;
 }
@@ -181,37 +246,48 @@ static enum status begin_anew(struct restore *restore)
 
 static enum status move_up(struct restore *restore)
 {
-    static const char *const names[] = {LOG_KEY, "ledger.vkey", "ledger.checkpoint", "ledger"};
     enum status status = file_sync_tree(restore->work, restore->error);
 
-    for (size_t i = 0; status == STATUS_OK && i < sizeof names / sizeof *names; i++) {
+    for (size_t i = 0; status == STATUS_OK && i < PARTS; i++) {
         char from[FILE_PATH_MAX];
 
-        snprintf(from, sizeof from, RESTORE_FOLDER "/%s", names[i]);
-        fault_point("restore.moving");
-        status = file_rename(restore->options->folder, from, names[i], restore->error);
+        snprintf(from, sizeof from, "%s/%s", work_name, parts[i]);
+        status = file_rename(restore->options->folder, from, parts[i], restore->error);
+        fault_point(i + 1 < PARTS ? "restore.moving" : "restore.moved");
     }
     if (status == STATUS_OK && rmdir(restore->work) != 0)
         status = error_set(restore->error, STATUS_IO, restore->work, "cannot remove this folder: %m");
     return status;
 }
 
-enum status restore_run(const struct restore_options *options, struct restore_result *out, struct error *error)
+static enum status restore_all(struct restore *restore)
 {
-    struct restore restore = {.options = options, .out = out, .error = error};
-    enum status status = make_place(&restore);
+    enum status status = make_place(restore);
 
-    *out = (struct restore_result){0};
     if (status != STATUS_OK)
         return status;
-    status = copy_store(&restore);
+    status = copy_store(restore);
+    fault_point("restore.copied");
     if (status == STATUS_OK)
-        status = verify(&restore);
+        status = verify(restore);
     if (status == STATUS_OK)
-        status = begin_anew(&restore);
+        status = begin_anew(restore);
+    fault_point("restore.begun");
     if (status != STATUS_OK) {
-        file_remove_tree(restore.work);
+        file_remove_tree(restore->work);
         return status;
     }
-    return move_up(&restore);
+    return move_up(restore);
+}
+
+enum status restore_run(const struct restore_options *options, struct restore_result *out, struct error *error)
+{
+    struct restore restore = {.options = options, .out = out, .lock = -1, .error = error};
+    enum status status;
+
+    *out = (struct restore_result){0};
+    status = restore_all(&restore);
+    if (restore.lock >= 0)
+        close(restore.lock);
+    return status;
 }

@@ -8,9 +8,6 @@
 #include "engine/custody.h"
 #include "ledger/verify.h"
 
-/* CONFLICT when FOLDER holds half a restore: a server that began there would make a new ledger beside it. */
-enum status restore_check_finished(const char *folder, struct error *error) EDICT_MUST_USE;
-
 struct restore_options {
     const char *backup, *folder;     /* `folder`: empty, or not there */
     const struct note_verifier *key; /* that must have signed the backup's checkpoint; NULL: the one that the backup names */
@@ -32,7 +29,9 @@ struct restore_result {
 };
 
 /* The work is done in FOLDER/restoring; at the end its parts move up, the store last, so that a server that is started on half
- * of it refuses. */
+ * of it refuses. Interrupted, it begins anew the next time. */
 enum status restore_run(const struct restore_options *options, struct restore_result *out, struct error *error) EDICT_MUST_USE;
+/* Before a server makes anything in `folder`: CONFLICT where a restore has not come to its end; it would begin an empty ledger. */
+enum status restore_check_finished(const char *folder, struct error *error) EDICT_MUST_USE;
 
 #endif

@@ -22,6 +22,19 @@ struct upkeep {
 
 /* ---- the tasks ---- */
 
+/* In the data directory itself every name has its meaning, and what is in ledger/ is the store's. */
+static enum status check_place(const struct upkeep_options *options, struct upkeep_request *request)
+{
+    const char *data = options->custody->folder;
+    char store[FILE_PATH_MAX];
+    enum status status = file_path(store, data, "ledger", &request->error);
+
+    if (status == STATUS_OK && (file_lies_in(request->path, data, false) || file_lies_in(request->path, store, true)))
+        status = error_set(&request->error, STATUS_INVALID, request->path,
+                           "this lies in the data directory, among edictd's own files; name a folder elsewhere");
+    return status;
+}
+
 static enum status back_up(const struct upkeep_options *options, struct upkeep_request *request)
 {
     struct backup_options backup = {.store = ledger_store(options->ledger),
@@ -32,8 +45,10 @@ static enum status back_up(const struct upkeep_options *options, struct upkeep_r
                                     .with_key = request->with_key,
                                     .clock = options->clock};
     struct backup_result result;
-    enum status status = backup_write(&backup, &result, &request->error);
+    enum status status = check_place(options, request);
 
+    if (status == STATUS_OK)
+        status = backup_write(&backup, &result, &request->error);
     if (status != STATUS_OK)
         return status;
     request->size = result.size;
@@ -83,8 +98,11 @@ static enum status archive(const struct upkeep_options *options, struct upkeep_r
                                                 .progress = request->progress,
                                                 .context = request->progress_context};
     struct archiving_result result;
-    enum status status = archiving_run(&archiving, &result, &request->error);
+    enum status status = check_place(options, request);
 
+    if (status != STATUS_OK)
+        return status;
+    status = archiving_run(&archiving, &result, &request->error);
     request->archived = result.info;
     request->index = result.index;
     if (status == STATUS_OK)

@@ -247,7 +247,8 @@ static enum status fill(struct writing *writing)
     return status == STATUS_OK ? file_sync_parent(options->folder, writing->error) : status;
 }
 
-/* An attempt that was interrupted begins anew: its files may be torn. False when the folder is somebody else's. */
+/* An attempt that was interrupted begins anew: its files may be torn. False when the folder is somebody else's, or a link, which
+ * whoever can write beside it may have put there. */
 static bool remove_left_over(const char *partial)
 {
     char tiles[FILE_PATH_MAX];
@@ -255,6 +256,8 @@ static bool remove_left_over(const char *partial)
 
     if (!file_exists(partial))
         return true;
+    if (!file_is_own_folder(partial))
+        return false;
     if (!file_folder_is_empty(partial) && (file_path(tiles, partial, "tile", &none) != STATUS_OK || !file_exists(tiles)))
         return false;
     file_remove_tree(partial);

@@ -231,6 +231,8 @@ enum status audit_finish(struct audit *audit, struct store *store, uint64_t firs
     uint64_t rows = 0;
     enum status status;
 
+    forget_before(&audit->missing, first);
+    audit->gone = audit->missing.count;
     forget_before(&audit->missing, first > audit->archived_erased ? first : audit->archived_erased);
     forget_before(&audit->erased, first > audit->archived_erased ? first : audit->archived_erased);
     if ((name = first_lacking(&audit->missing, &audit->erased)))

@@ -22,6 +22,7 @@ struct audit {
     struct audit_list missing, erased; /* values that records commit to and that are not there; that entries say were erased */
     uint64_t archived_erased;          /* values of entries below were erased when these were archived */
     uint64_t present;                  /* values that are there and right */
+    uint64_t gone;                     /* values that are not, as entries say; after audit_finish */
 };
 
 void audit_create(struct audit *audit);

@@ -242,7 +242,7 @@ static enum status verify_entries(struct verify *verify, verify_progress_f progr
                          "the entries do not have the recorded root hash: one of them was changed");
     status = audit_finish(&verify->audit, verify->store, verify->out->archived, verify->error);
     verify->out->redacted = verify->audit.present;
-    verify->out->erased = verify->audit.missing.count;
+    verify->out->erased = verify->audit.gone;
     return status;
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -197,6 +198,31 @@ static bool is_dot(const char *name)
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
+bool file_is_own_folder(const char *path)
+{
+    struct stat info;
+
+    return lstat(path, &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == geteuid();
+}
+
+bool file_lies_in(const char *path, const char *folder, bool deep)
+{
+    const char *slash = strrchr(path, '/');
+    char parent[FILE_PATH_MAX];
+    char *there, *here;
+    size_t size;
+    bool inside;
+
+    snprintf(parent, sizeof parent, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+    there = realpath(parent, NULL);
+    here = realpath(folder, NULL);
+    size = here ? strlen(here) : 0;
+    inside = there && here && strncmp(there, here, size) == 0 && (there[size] == '\0' || (deep && there[size] == '/'));
+    free(there);
+    free(here);
+    return inside;
+}
+
 bool file_folder_is_empty(const char *folder)
 {
     DIR *dir = opendir(folder);
@@ -214,9 +240,11 @@ bool file_folder_is_empty(const char *folder)
 /* What is done with each file and folder inside; folders come before what they hold. */
 typedef enum status (*tree_f)(const char *path, const char *name, const struct stat *info, const char *to, struct error *error);
 
-static enum status each_inside(const char *folder, const char *to, tree_f visit, struct error *error)
+/* `flags`: O_NOFOLLOW where `folder` must not be a link. */
+static enum status each_inside(const char *folder, int flags, const char *to, tree_f visit, struct error *error)
 {
-    DIR *dir = opendir(folder);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *entry;
     char path[FILE_PATH_MAX];
     struct stat info;
@@ -233,6 +261,8 @@ static enum status each_inside(const char *folder, const char *to, tree_f visit,
     }
     if (dir)
         closedir(dir);
+    else if (fd >= 0)
+        close(fd);
     return status;
 }
 
@@ -275,7 +305,7 @@ enum status file_copy_tree(const char *from, const char *to, struct error *error
     enum status status = mkdir(to, 0700) == 0 ? STATUS_OK : error_set(error, STATUS_IO, to, "cannot make this folder: %m");
 
     if (status == STATUS_OK)
-        status = each_inside(from, to, copy_one, error);
+        status = each_inside(from, 0, to, copy_one, error);
     return status == STATUS_OK ? file_sync_folder(to, error) : status;
 }
 
@@ -297,7 +327,7 @@ static enum status sync_one(const char *path, const char *name, const struct sta
 
 enum status file_sync_tree(const char *folder, struct error *error)
 {
-    enum status status = each_inside(folder, NULL, sync_one, error);
+    enum status status = each_inside(folder, 0, NULL, sync_one, error);
 
     return status == STATUS_OK ? file_sync_folder(folder, error) : status;
 }
@@ -318,6 +348,6 @@ void file_remove_tree(const char *folder)
 {
     struct error error;
 
-    if (each_inside(folder, NULL, remove_one, &error) == STATUS_OK)
+    if (each_inside(folder, O_NOFOLLOW, NULL, remove_one, &error) == STATUS_OK)
         (void)rmdir(folder);
 }

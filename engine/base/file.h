@@ -37,11 +37,15 @@ enum status file_make_folder(const char *folder, struct error *error) EDICT_MUST
 /* Makes FOLDER/NAME's missing parent folders below FOLDER (0700). */
 enum status file_make_parents(const char *folder, const char *name, struct error *error) EDICT_MUST_USE;
 
+/* A folder of this process's user, and no link to one: what may be emptied. */
+bool file_is_own_folder(const char *path);
+/* Is `path` (whose last name need not exist) in the folder, wherever links lead? `deep`: also below folders in it. */
+bool file_lies_in(const char *path, const char *folder, bool deep);
 /* Does the folder hold nothing? True also when it does not exist. */
 bool file_folder_is_empty(const char *folder);
 /* Regular files and folders, synced; `to` must not exist. Nothing else may be there: no links, no devices. */
 enum status file_copy_tree(const char *from, const char *to, struct error *error) EDICT_MUST_USE;
 enum status file_sync_tree(const char *folder, struct error *error) EDICT_MUST_USE;
-void file_remove_tree(const char *folder); /* as far as it can */
+void file_remove_tree(const char *folder); /* as far as it can; nothing where `folder` is a link */
 
 #endif

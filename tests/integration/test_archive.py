@@ -224,6 +224,27 @@ def test_archiving_survives_a_kill_at_every_step(simple, tmp_path, step):
     assert ledger_json(simple.folder, "rebuild", "--archive", str(tmp_path / "a"))["differences"] == 0
 
 
+def test_nothing_of_others_is_emptied_or_taken_for_an_archive_of_this_log(simple, new_server, simple_policies, tmp_path):
+    decide(simple, 300)
+    precious = tmp_path / "elsewhere" / "tile" / "precious"  # looks like what an interrupted archive leaves
+    precious.parent.mkdir(parents=True)
+    precious.write_text("x")
+    (tmp_path / "a.partial").symlink_to(tmp_path / "elsewhere")
+    planted = archive(simple, 256, tmp_path / "a")
+    assert planted.returncode == 2 and "in the way" in planted.stderr and precious.exists()
+    (tmp_path / "a.partial").unlink()
+    assert archive(simple, 256, tmp_path / "a").returncode == 0
+    again = archive(simple, 256, tmp_path / "a", "--json")
+    assert again.returncode == 0 and json.loads(again.stdout)["to"] == 256
+    # Of the same range, but of another log: these entries are not there.
+    other = new_server(name="other", policies=simple_policies)
+    other.set_agent("agent-1", {"namespace": "one", "owner": "o@example.com", "privileges": [], "budget": {"monthly_limit_usd": "100.00"}})
+    decide(other, 300)
+    assert archive(other, 256, tmp_path / "b").returncode == 0
+    mistaken = archive(simple, 256, tmp_path / "b")
+    assert mistaken.returncode == 2 and "256 entries are archived already" in mistaken.stderr
+
+
 def test_backup_and_restore_of_what_is_not_all_there(simple, new_server, tmp_path):
     decide(simple, 300)
     assert archive(simple, 256, tmp_path / "a").returncode == 0
@@ -249,6 +270,7 @@ def test_redacted_values_are_erased_before_or_with_their_entries(clinic, tmp_pat
     connection = clinic.connect()
     for i in range(300):
         clinic.evaluate({"agent_identity": "agent-1", "operation": "read", "context": {"ward": str(i)}}, connection=connection)
+    values = sum(len(entry["body"].get("redacted", [])) for entry in clinic.ledger() if entry["index"] < 256)
     refused = archive(clinic, 256, tmp_path / "a")
     assert refused.returncode == 2 and "a redacted value can still be erased" in refused.stderr
     assert clinic.call("POST", f"/v1/decisions/{asked[0]['decision_id']}/erase", {"reason": "asked for"}, admin=True).json["erased"] > 0
@@ -261,7 +283,7 @@ def test_redacted_values_are_erased_before_or_with_their_entries(clinic, tmp_pat
         assert {str(path): found for path in folder.rglob("*") if path.is_file() and (found := canaries(path.read_bytes()))} == {}
     assert ledger_json(clinic.folder, "verify")["redacted"] == 0
     whole = ledger_json(clinic.folder, "verify", "--archive", str(tmp_path / "a"))
-    assert whole["valid"] and whole["redacted"] == 0
+    assert whole["valid"] and whole["redacted"] == 0 and whole["erased"] == values
     replayed = ledger_json(clinic.folder, "replay", "--archive", str(tmp_path / "a"))
     assert replayed["differences"] == 0 and replayed["erased"] == len(asked)
     assert ledger_json(clinic.folder, "rebuild", "--archive", str(tmp_path / "a"))["differences"] == 0

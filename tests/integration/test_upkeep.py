@@ -1,5 +1,6 @@
 """Backup, restore, another origin, another key: through real servers, with load going on, and killed between steps."""
 
+import fcntl
 import http.client
 import json
 import os
@@ -77,6 +78,12 @@ def test_what_a_backup_refuses(simple, tmp_path):
     left = post({"to": str(tmp_path / "c")}, admin=True)
     assert left.status == 409 and "interrupted" in left.json["detail"] and (tmp_path / "c.partial").exists()
     assert not (tmp_path / "b").exists() and list(there.iterdir()) == []
+    (tmp_path / "link").symlink_to(simple.folder / "ledger")
+    for inside in (simple.folder / "ledger.key.next", simple.folder / "ledger" / "b", tmp_path / "link" / "b"):
+        answer = post({"to": str(inside)}, admin=True)
+        assert answer.status == 400 and "edictd's own files" in answer.json["detail"] and not inside.exists()
+        answer = simple.call("POST", "/v1/ledger/archive", {"to": str(inside), "until": 1}, admin=True)
+        assert answer.status == 400 and "edictd's own files" in answer.json["detail"]
     busy = simple.cli("ledger", "verify")
     assert busy.returncode == 1 and "edict ledger backup" in busy.stderr
     assert simple.cli("ledger", "rebuild").returncode == 1
@@ -182,24 +189,51 @@ def test_a_restore_fits_an_empty_mount_and_a_named_origin(simple, new_server, tm
     assert restored.call("GET", "/v1/ledger/checkpoint", admin=True).body.startswith(b"example.com/second\n")
 
 
-def test_half_a_restore_does_not_start(simple, new_server, tmp_path):
-    assert simple.cli("ledger", "backup", str(tmp_path / "backup")).returncode == 0
-    for step in ("handover.committed", "restore.moving"):
-        half = new_server(name=step, policies=simple.policies, start=False)
-        words = ["ledger", "restore", str(tmp_path / "backup"), "--reason", "r"]
-        killed_at(step, half.folder, *words)
-        with pytest.raises(RuntimeError, match="restore into this data directory was interrupted"):
-            half.start()
-        assert "was interrupted" in cli(half.folder, *words).stderr
-        shutil.rmtree(half.folder)
-        assert cli(half.folder, *words).returncode == 0
-        half.start()
-
-
 def killed_at(step, data, *words):
     """The command, killed by its own fault point."""
     run = subprocess.run([BUILD / "edict", "--data", data, *words], capture_output=True, text=True, timeout=120, cwd=ROOT, env={**os.environ, "EDICT_KILL_AT": step})
     assert run.returncode == -signal.SIGKILL, (step, run.returncode, run.stdout, run.stderr)
+
+
+@pytest.mark.parametrize("step", ["restore.copied", "handover.committed", "restore.begun", "restore.moving", "restore.moved"])
+def test_a_restore_survives_a_kill_at_every_step(simple, new_server, tmp_path, step):
+    decide(simple, 20)
+    made = ledger_json(simple.folder, "backup", str(tmp_path / "backup"))
+    restored = new_server(name="restored", policies=simple.policies, start=False)
+    words = ["ledger", "restore", tmp_path / "backup", "--reason", "the disk broke"]
+    killed_at(step, restored.folder, *words)
+    if step != "restore.moved":
+        left = sorted(str(path.relative_to(restored.folder)) for path in restored.folder.rglob("*"))
+        with pytest.raises(RuntimeError, match="edict ledger restore again"):  # and does not begin an empty ledger
+            restored.start()
+        assert sorted(str(path.relative_to(restored.folder)) for path in restored.folder.rglob("*")) == left
+        again = cli(restored.folder, *words)
+        assert again.returncode == 0, again.stderr
+    restored.start()
+    assert size_of(restored) > made["size"] and not (restored.folder / "restoring").exists()
+    assert cli(restored.folder, *words).returncode == 1  # that was it: nothing is overwritten
+
+
+def test_a_restore_removes_nothing_that_it_did_not_leave(simple, tmp_path):
+    assert simple.cli("ledger", "backup", str(tmp_path / "backup")).returncode == 0
+    words = ["ledger", "restore", tmp_path / "backup", "--reason", "r"]
+    elsewhere, data = tmp_path / "elsewhere", tmp_path / "restored"
+    for folder in (elsewhere, data, data / "restoring"):
+        folder.mkdir()
+    (elsewhere / "precious").write_text("x")
+    (data / "mine").write_text("x")
+    assert cli(data, *words).returncode == 1 and (data / "mine").exists() and (data / "restoring").exists()
+    (data / "mine").unlink()
+    (data / "restoring").rmdir()
+    (data / "restoring").symlink_to(elsewhere)
+    assert cli(data, *words).returncode == 1 and (elsewhere / "precious").exists()
+    (data / "restoring").unlink()
+    lock = os.open(data, os.O_RDONLY)  # as another restore holds it
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    busy = cli(data, *words)
+    assert busy.returncode == 1 and "another restore" in busy.stderr
+    os.close(lock)
+    assert cli(data, *words).returncode == 0
 
 
 ORIGIN_STEPS = ["handover.next", "handover.committed", "handover.renamed", "handover.vkey"]
