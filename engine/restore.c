@@ -83,9 +83,10 @@ enum status restore_check_finished(const char *folder, struct error *error)
         (void)rmdir(work);
         return STATUS_OK;
     }
-    return error_set(error, STATUS_CONFLICT, work,
-                     "a restore into this data directory is under way or was interrupted, and there is no ledger to go on with. "
-                     "Run edict ledger restore again");
+    return error_set(
+        error, STATUS_CONFLICT, work,
+        "a restore into this data directory is under way or was interrupted, and there is no ledger to go on with. "
+        "Run edict ledger restore again");
 }
 
 /* ---- a copy ---- */

@@ -31,7 +31,8 @@ struct restore_result {
 /* The work is done in FOLDER/restoring; at the end its parts move up, the store last, so that a server that is started on half
  * of it refuses. Interrupted, it begins anew the next time. */
 enum status restore_run(const struct restore_options *options, struct restore_result *out, struct error *error) EDICT_MUST_USE;
-/* Before a server makes anything in `folder`: CONFLICT where a restore has not come to its end; it would begin an empty ledger. */
+/* Before a server makes anything in `folder`: CONFLICT where a restore has not come to its end; it would begin an empty ledger.
+ */
 enum status restore_check_finished(const char *folder, struct error *error) EDICT_MUST_USE;
 
 #endif

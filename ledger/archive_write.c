@@ -247,8 +247,8 @@ static enum status fill(struct writing *writing)
     return status == STATUS_OK ? file_sync_parent(options->folder, writing->error) : status;
 }
 
-/* An attempt that was interrupted begins anew: its files may be torn. False when the folder is somebody else's, or a link, which
- * whoever can write beside it may have put there. */
+/* An attempt that was interrupted begins anew: its files may be torn. False when the folder is somebody else's, or a link,
+ * which whoever can write beside it may have put there. */
 static bool remove_left_over(const char *partial)
 {
     char tiles[FILE_PATH_MAX];

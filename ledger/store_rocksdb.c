@@ -413,6 +413,8 @@ static enum status open_database(struct rocks_store *store, const char *folder, 
 {
     char *message = NULL;
 
+    if (!read_only)
+        (void)mkdir(folder, 0700); /* as RocksDB would, but for nobody else to read, whatever the umask and the folder above */
     for (int f = 0; f < STORE_FAMILY_COUNT && !message; f++)
         store->options[f] = family_options(store->cache, f, &message);
     if (message)

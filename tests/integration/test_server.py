@@ -49,6 +49,15 @@ def test_files_of_the_data_directory(simple):
     assert simple.endpoints["pid"] == simple.process.pid
 
 
+def test_nobody_else_reads_the_ledger_of_a_folder_that_was_there(new_server, simple_policies):
+    """As `mkdir` or a unit's StateDirectory makes it: others may enter."""
+    server = new_server(policies=simple_policies, start=False)
+    server.folder.mkdir()
+    server.folder.chmod(0o755)
+    server.start()
+    assert (server.folder / "ledger").stat().st_mode & 0o777 == 0o700
+
+
 def test_agents_with_versions(simple):
     shown = simple.call("GET", "/v1/agents/agent-1", admin=True)
     assert shown.json["namespace"] == "one"
