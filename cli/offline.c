@@ -31,24 +31,7 @@ static void print_json_report(const struct policy_report *report)
     struct json_writer w = {.out = &out};
 
     buf_create(&out, NULL);
-    json_begin_array(&w);
-    for (size_t i = 0; i < report->count; i++) {
-        const struct policy_diagnostic *item = &report->items[i];
-
-        json_begin_object(&w);
-        json_key(&w, "severity");
-        json_string(&w, slice_from_str(item->severity == POLICY_ERROR ? "error" : "warning"));
-        json_key(&w, "file");
-        json_string(&w, slice_from_str(item->file));
-        json_key(&w, "line");
-        json_i64(&w, item->line);
-        json_key(&w, "column");
-        json_i64(&w, item->column);
-        json_key(&w, "message");
-        json_string(&w, slice_from_str(item->message));
-        json_end_object(&w);
-    }
-    json_end_array(&w);
+    policy_report_write(&w, report);
     printf("%.*s\n", (int)out.size, out.data);
     buf_destroy(&out);
 }

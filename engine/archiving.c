@@ -1,6 +1,7 @@
 #include "engine/archiving.h"
 
 #include "base/fault.h"
+#include "base/u64be.h"
 #include "engine/commit.h"
 #include "ledger/proof.h"
 #include "ledger/query.h"
@@ -127,12 +128,6 @@ static enum status commit(struct archiving *archiving)
     return status;
 }
 
-static void index_key(uint64_t index, char key[8])
-{
-    for (int i = 0; i < 8; i++)
-        key[i] = (char)(index >> (56 - 8 * i));
-}
-
 /* What an earlier attempt may have left, too. */
 static enum status clean_up(struct archiving *archiving)
 {
@@ -141,8 +136,8 @@ static enum status clean_up(struct archiving *archiving)
     enum status status = ledger_trim(archiving->options->ledger, archiving->error);
 
     fault_point("archive.trimmed");
-    index_key(info->from, from);
-    index_key(info->to, to);
+    u64be_put(from, info->from);
+    u64be_put(to, info->to);
     if (status == STATUS_OK)
         status = archiving->store->ops->scrub(archiving->store, STORE_ENTRIES, slice_from(from, 8), slice_from(to, 8),
                                               archiving->error);

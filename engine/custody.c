@@ -2,6 +2,7 @@
 
 #include "base/fault.h"
 #include "base/file.h"
+#include "base/u64be.h"
 #include "engine/commit.h"
 #include "ledger/proof.h"
 #include "ledger/tlog_proof.h"
@@ -194,8 +195,7 @@ static enum status check_entry(struct opening *opening, struct store *store, con
     char key[8];
     enum status status;
 
-    for (int i = 0; i < 8; i++)
-        key[i] = (char)(item->index >> (56 - 8 * i));
+    u64be_put(key, item->index);
     status = store_get(store, STORE_ENTRIES, slice_from(key, sizeof key), &opening->arena, &record, opening->error);
     if (status == STATUS_NOT_FOUND)
         return STATUS_OK;

@@ -1,5 +1,6 @@
 #include "ledger/index_version.h"
 
+#include "base/u64be.h"
 #include "ledger/ledger.h"
 
 enum { INDEX_VERSION_ROW = 9, INDEX_UNFINISHED = 0xFF };
@@ -10,8 +11,7 @@ void index_version_put(struct store_batch *batch, bool whole, uint64_t from)
 {
     char row[INDEX_VERSION_ROW] = {(char)(whole ? INDEX_VERSION : INDEX_UNFINISHED)};
 
-    for (int i = 0; i < 8; i++)
-        row[1 + i] = (char)(from >> (56 - 8 * i));
+    u64be_put(row + 1, from);
     store_put(batch, STORE_META, version_key, slice_from(row, sizeof row));
 }
 
@@ -26,9 +26,7 @@ static enum status read_version(struct store *store, unsigned *version, uint64_t
     status = store_get(store, STORE_META, version_key, &arena, &row, error);
     if (status == STATUS_OK && row.size != INDEX_VERSION_ROW)
         status = error_set(error, STATUS_CORRUPT, "", "the version row of the ledger's index is damaged");
-    *from = 0;
-    for (size_t i = 1; status == STATUS_OK && i < row.size; i++)
-        *from = *from << 8 | (unsigned char)row.data[i];
+    *from = status == STATUS_OK ? u64be_get(row.data + 1) : 0;
     if (status == STATUS_OK)
         *version = (unsigned char)row.data[0];
     arena_destroy(&arena);

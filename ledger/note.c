@@ -1,6 +1,7 @@
 #include "ledger/note.h"
 
 #include "base/text.h"
+#include "base/u64be.h"
 #include "proto/base64.h"
 #include "proto/digest.h"
 
@@ -224,8 +225,10 @@ enum status note_sign(const struct note_signer *signer, struct slice text, uint6
     size_t at = NOTE_KEY_ID_SIZE;
 
     memcpy(blob, signer->verifier.id, NOTE_KEY_ID_SIZE);
-    for (int i = 0; signer->verifier.type == NOTE_COSIGNATURE && i < NOTE_TIME_SIZE; i++)
-        blob[at++] = (unsigned char)(time_s >> (56 - 8 * i));
+    if (signer->verifier.type == NOTE_COSIGNATURE) {
+        u64be_put(blob + at, time_s);
+        at += NOTE_TIME_SIZE;
+    }
     if (!signed_message(signer->verifier.type, text, time_s, room, &message) || !sign_bytes(signer->seed, message, blob + at))
         return error_set(error, STATUS_INTERNAL, "", "the text cannot be signed");
     buf_add_str(out, NOTE_DASH);
@@ -319,12 +322,11 @@ bool note_signature_is_valid(const struct note_signature *signature, const struc
     size_t head = verifier->type == NOTE_COSIGNATURE ? NOTE_TIME_SIZE : 0;
     char room[NOTE_COSIGNED_TEXT_MAX];
     struct slice message;
-    uint64_t time = 0;
+    uint64_t time;
 
     if (signature->blob.size != head + NOTE_SIGNATURE_SIZE)
         return false;
-    for (size_t i = 0; i < head; i++)
-        time = time << 8 | (unsigned char)signature->blob.data[i];
+    time = head > 0 ? u64be_get(signature->blob.data) : 0;
     if (time_s)
         *time_s = time;
     return signed_message(verifier->type, text, time, room, &message) &&

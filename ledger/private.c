@@ -1,5 +1,7 @@
 #include "ledger/private.h"
 
+#include "base/u64be.h"
+
 #include <stdlib.h>
 
 enum { INDEX_SIZE = 8, RANGE_SIZE = 2 * INDEX_SIZE };
@@ -11,26 +13,11 @@ struct private_key {
     size_t size;
 };
 
-static void put_index(char out[INDEX_SIZE], uint64_t index)
-{
-    for (int i = 0; i < INDEX_SIZE; i++)
-        out[i] = (char)(index >> (56 - 8 * i));
-}
-
-static uint64_t get_index(const char in[INDEX_SIZE])
-{
-    uint64_t index = 0;
-
-    for (int i = 0; i < INDEX_SIZE; i++)
-        index = index << 8 | (unsigned char)in[i];
-    return index;
-}
-
 static bool make_key(uint64_t index, struct slice path, struct private_key *key)
 {
     if (path.size == 0 || path.size > LEDGER_PRIVATE_PATH_MAX)
         return false;
-    put_index(key->data, index);
+    u64be_put(key->data, index);
     memcpy(key->data + INDEX_SIZE, path.data, path.size);
     key->size = INDEX_SIZE + path.size;
     return true;
@@ -63,7 +50,7 @@ static bool each_row(void *context, const struct store_visit *visit)
         each->damaged = true;
         return false;
     }
-    row.index = get_index(visit->key.data);
+    row.index = u64be_get(visit->key.data);
     row.path = slice_sub(visit->key, INDEX_SIZE, SIZE_MAX);
     return each->visit(each->context, &row);
 }
@@ -75,8 +62,8 @@ enum status private_each(struct store *store, uint64_t from, uint64_t to, privat
     char first[INDEX_SIZE], last[INDEX_SIZE];
     enum status status;
 
-    put_index(first, from);
-    put_index(last, to);
+    u64be_put(first, from);
+    u64be_put(last, to);
     status =
         store->ops->scan(store, STORE_PRIVATE, slice_from(first, INDEX_SIZE),
                          to == UINT64_MAX ? (struct slice){0} : slice_from(last, INDEX_SIZE), false, each_row, &each, error);
@@ -122,7 +109,7 @@ enum status scrub_load(struct scrub *scrub, struct store *store, struct error *e
         status = error_set(error, STATUS_CORRUPT, "", "the row that names what is to be scrubbed is damaged");
     if (status == STATUS_OK) {
         scrub->row = true;
-        scrub->wanted = (struct scrub_range){.from = get_index(row.data), .to = get_index(row.data + INDEX_SIZE)};
+        scrub->wanted = (struct scrub_range){.from = u64be_get(row.data), .to = u64be_get(row.data + INDEX_SIZE)};
     }
     arena_destroy(&arena);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
@@ -154,8 +141,8 @@ void private_erase_range(struct scrub *scrub, struct store_batch *batch, uint64_
 {
     char first[INDEX_SIZE], last[INDEX_SIZE];
 
-    put_index(first, from);
-    put_index(last, to);
+    u64be_put(first, from);
+    u64be_put(last, to);
     batch->ops->remove_range(batch, STORE_PRIVATE, slice_from(first, INDEX_SIZE), slice_from(last, INDEX_SIZE));
     scrub->group = join(scrub->group, (struct scrub_range){from, to});
 }
@@ -175,8 +162,8 @@ void scrub_write(struct scrub *scrub, struct store_batch *batch)
     scrub->done = false;
     pthread_mutex_unlock(&scrub->mutex);
     if (!is_empty(scrub->group)) {
-        put_index(row, range.from);
-        put_index(row + INDEX_SIZE, range.to);
+        u64be_put(row, range.from);
+        u64be_put(row + INDEX_SIZE, range.to);
         store_put(batch, STORE_META, scrub_key, slice_from(row, sizeof row));
         scrub->row = true;
     } else if (done) {
@@ -221,8 +208,8 @@ enum status scrub_run(struct scrub *scrub, struct store *store, struct error *er
     pthread_mutex_unlock(&scrub->mutex);
     if (is_empty(range))
         return STATUS_OK;
-    put_index(from, range.from);
-    put_index(to, range.to);
+    u64be_put(from, range.from);
+    u64be_put(to, range.to);
     status = store->ops->scrub(store, STORE_PRIVATE, slice_from(from, sizeof from), slice_from(to, sizeof to), error);
     if (status != STATUS_OK)
         return status;

@@ -1,5 +1,6 @@
 #include "ledger/proof.h"
 
+#include "base/u64be.h"
 #include "ledger/merkle.h"
 
 /* Tiles that were just read; a proof asks for several hashes of one. */
@@ -55,8 +56,7 @@ static enum status load_leaf(struct reader *reader, uint64_t index, struct diges
     unsigned char key[8];
     struct slice record;
 
-    for (int i = 0; i < 8; i++)
-        key[i] = (unsigned char)(index >> (56 - 8 * i));
+    u64be_put(key, index);
     arena_reset(&reader->arena);
     if (store_get(reader->store, STORE_ENTRIES, slice_from(key, sizeof key), &reader->arena, &record, reader->error) !=
         STATUS_OK)

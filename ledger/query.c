@@ -1,5 +1,6 @@
 #include "ledger/query.h"
 
+#include "base/u64be.h"
 #include "ledger/index_version.h"
 #include "ledger/walk.h"
 
@@ -24,18 +25,12 @@ struct run {
     struct error *error;
 };
 
-static void index_key(uint64_t index, unsigned char key[8])
-{
-    for (int i = 0; i < 8; i++)
-        key[i] = (unsigned char)(index >> (56 - 8 * i));
-}
-
 static enum status read_record(struct store *store, uint64_t index, struct arena *arena, struct slice *record,
                                struct error *error)
 {
     unsigned char key[8];
 
-    index_key(index, key);
+    u64be_put(key, index);
     return store_get(store, STORE_ENTRIES, slice_from(key, sizeof key), arena, record, error);
 }
 

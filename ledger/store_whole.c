@@ -1,4 +1,5 @@
 /* The third store: one with the entries that were archived put back in front, for reading. */
+#include "base/u64be.h"
 #include "ledger/archive_internal.h"
 #include "ledger/ledger.h"
 
@@ -28,12 +29,6 @@ static uint64_t read_index(struct slice key)
     for (size_t i = 0; i < WHOLE_KEY_SIZE && i < key.size; i++)
         index = index << 8 | (unsigned char)key.data[i];
     return index;
-}
-
-static void write_index(uint64_t index, char key[WHOLE_KEY_SIZE])
-{
-    for (int i = 0; i < WHOLE_KEY_SIZE; i++)
-        key[i] = (char)(index >> (56 - 8 * i));
 }
 
 /* ---- bundles ---- */
@@ -142,7 +137,7 @@ static enum status scan_archived(struct whole_store *store, uint64_t from, uint6
              status == STATUS_OK && *go_on && from < to && from < end; from++) {
             char key[WHOLE_KEY_SIZE];
 
-            write_index(from, key);
+            u64be_put(key, from);
             *go_on = visit(context,
                            &(struct store_visit){.key = slice_from(key, sizeof key), .value = records[from % ARCHIVE_BUNDLE]});
         }

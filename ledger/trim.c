@@ -1,5 +1,6 @@
 #include "ledger/trim.h"
 
+#include "base/u64be.h"
 #include "ledger/leb128.h"
 #include "ledger/postings.h"
 
@@ -21,15 +22,6 @@ struct trim {
     bool done;
 };
 
-static uint64_t read_index(struct slice bytes)
-{
-    uint64_t value = 0;
-
-    for (size_t i = 0; i < INDEX_SIZE; i++)
-        value = value << 8 | (unsigned char)bytes.data[i];
-    return value;
-}
-
 static struct slice with_index(struct arena *arena, struct slice prefix, uint64_t index)
 {
     char *key = arena_alloc(arena, prefix.size + INDEX_SIZE);
@@ -37,8 +29,7 @@ static struct slice with_index(struct arena *arena, struct slice prefix, uint64_
     if (!key)
         return (struct slice){0};
     memcpy(key, prefix.data, prefix.size);
-    for (size_t i = 0; i < INDEX_SIZE; i++)
-        key[prefix.size + i] = (char)(index >> (56 - 8 * i));
+    u64be_put(key + prefix.size, index);
     return slice_from(key, prefix.size + INDEX_SIZE);
 }
 
@@ -99,7 +90,7 @@ static bool take_id(void *context, const struct store_visit *row)
     if (row->key.size != ID_SIZE || row->value.size != INDEX_SIZE)
         return true;
     memcpy(scan->last, row->key.data, ID_SIZE);
-    if (read_index(row->value) < trim->first)
+    if (u64be_get(row->value.data) < trim->first)
         scan->out_of_memory = !add(trim, STORE_IDS, row->key, (struct slice){0});
     scan->more = trim->count == TRIM_REMOVALS_MAX;
     return !scan->more && !scan->out_of_memory;
@@ -167,7 +158,7 @@ struct row_scan {
 
 static uint64_t last_of(struct slice key, struct slice value)
 {
-    uint64_t index = read_index(slice_sub(key, key.size - INDEX_SIZE, SIZE_MAX)), delta;
+    uint64_t index = u64be_get(key.data + key.size - INDEX_SIZE), delta;
 
     while (value.size > 0 && leb128_take(&value, &delta))
         index += delta;
@@ -180,7 +171,7 @@ static bool take_row(void *context, const struct store_visit *row)
 
     if (last_of(row->key, row->value) >= scan->first)
         return false; /* rows of a term do not overlap: no later one ends below */
-    scan->end = read_index(slice_sub(row->key, row->key.size - INDEX_SIZE, SIZE_MAX)) + 1;
+    scan->end = u64be_get(row->key.data + row->key.size - INDEX_SIZE) + 1;
     if (scan->count < TRIM_POINTS_MAX)
         scan->points[scan->count] = arena_copy(scan->arena, row->key);
     scan->count++;

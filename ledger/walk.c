@@ -1,5 +1,6 @@
 #include "ledger/walk.h"
 
+#include "base/u64be.h"
 #include "ledger/leb128.h"
 
 #include <stdlib.h>
@@ -19,15 +20,6 @@ void walk_destroy(struct walk *walk)
 }
 
 /* ---- one row ---- */
-
-static uint64_t read_u64be(struct slice bytes)
-{
-    uint64_t value = 0;
-
-    for (size_t i = 0; i < 8; i++)
-        value = value << 8 | (unsigned char)bytes.data[i];
-    return value;
-}
 
 static bool walk_push(struct walk *walk, uint64_t index)
 {
@@ -72,7 +64,7 @@ static bool walk_take_row(void *context, const struct store_visit *row)
         walk->damaged = true;
         return false;
     }
-    first = read_u64be(slice_sub(row->key, walk->prefix_size, SIZE_MAX));
+    first = u64be_get(row->key.data + walk->prefix_size);
     if (walk_push(walk, first))
         walk_read_deltas(walk, first, row->value);
     return false; /* one row at a time */
@@ -86,10 +78,8 @@ static enum status walk_load(struct walk *walk, uint64_t from, uint64_t to, bool
 
     memcpy(first, walk->prefix, walk->prefix_size);
     memcpy(past, walk->prefix, walk->prefix_size);
-    for (size_t i = 0; i < 8; i++) {
-        first[walk->prefix_size + i] = (char)(from >> (56 - 8 * i));
-        past[walk->prefix_size + i] = (char)(to >> (56 - 8 * i));
-    }
+    u64be_put(first + walk->prefix_size, from);
+    u64be_put(past + walk->prefix_size, to);
     past[walk->prefix_size + 8] = '\0'; /* the scan ends before its bound: just past `to` */
     walk->count = 0;
     status = walk->store->ops->scan(walk->store, STORE_POSTINGS, slice_from(first, walk->prefix_size + 8),

@@ -80,20 +80,6 @@ struct policies_reload {
     struct api_call *call;
 };
 
-static void write_diagnostic(struct json_writer *w, const struct policy_diagnostic *item)
-{
-    json_begin_object(w);
-    json_key(w, "severity");
-    json_string(w, item->severity == POLICY_ERROR ? SLICE("error") : SLICE("warning"));
-    json_key(w, "file");
-    json_string(w, slice_from_str(item->file));
-    json_key(w, "line");
-    json_i64(w, item->line);
-    json_key(w, "message");
-    json_string(w, slice_from_str(item->message));
-    json_end_object(w);
-}
-
 static void reload_write(struct json_writer *w, const struct activation_outcome *outcome)
 {
     json_begin_object(w);
@@ -106,10 +92,7 @@ static void reload_write(struct json_writer *w, const struct activation_outcome 
     json_key(w, "rules");
     json_i64(w, (int64_t)outcome->rule_count);
     json_key(w, "diagnostics");
-    json_begin_array(w);
-    for (size_t i = 0; i < outcome->report.count; i++)
-        write_diagnostic(w, &outcome->report.items[i]);
-    json_end_array(w);
+    policy_report_write(w, &outcome->report);
     json_end_object(w);
 }
 

@@ -2,25 +2,11 @@
  * Texts that go out and have to come back unchanged: a message authentication code (HMAC-SHA-256 under the server's key) over
  * their purpose, what they are bound to, when they expire, and what they say. Not secret: who holds one can read it.
  */
+#include "base/u64be.h"
 #include "mcp/internal.h"
 #include "proto/base64.h"
 
 enum { EXPIRY_SIZE = 8 };
-
-static void put_u64(unsigned char out[8], uint64_t value)
-{
-    for (int i = 0; i < 8; i++)
-        out[i] = (unsigned char)(value >> (56 - 8 * i));
-}
-
-static uint64_t get_u64(const unsigned char *bytes)
-{
-    uint64_t value = 0;
-
-    for (int i = 0; i < 8; i++)
-        value = value << 8 | bytes[i];
-    return value;
-}
 
 /* Each part is framed by its length, so that no two lists of parts are one text. */
 void seal_mac(struct mcp_server *server, const struct seal *seal, struct slice content, struct digest *out)
@@ -29,8 +15,8 @@ void seal_mac(struct mcp_server *server, const struct seal *seal, struct slice c
     const struct slice parts[] = {
         SLICE("edict-mcp-v1\n"), slice_from(sizes[0], 8), seal->purpose, slice_from(sizes[1], 8), seal->bound, content};
 
-    put_u64(sizes[0], seal->purpose.size);
-    put_u64(sizes[1], seal->bound.size);
+    u64be_put(sizes[0], seal->purpose.size);
+    u64be_put(sizes[1], seal->bound.size);
     digest_hmac_sha256(slice_from(server->key, sizeof server->key), parts, sizeof parts / sizeof *parts, out);
 }
 
@@ -41,7 +27,7 @@ struct slice seal_close(struct mcp_server *server, struct arena *arena, const st
     struct digest mac;
     struct buf bytes, text;
 
-    put_u64(expiry, (uint64_t)expires_s);
+    u64be_put(expiry, (uint64_t)expires_s);
     buf_create(&bytes, arena);
     buf_create(&text, arena);
     buf_add(&bytes, expiry, sizeof expiry);
@@ -65,7 +51,7 @@ bool seal_open(struct mcp_server *server, struct arena *arena, const struct seal
         return false;
     seal_mac(server, seal, slice_from(bytes, size - DIGEST_SIZE), &mac);
     if (!slice_equal_secret(slice_from(mac.bytes, DIGEST_SIZE), slice_from(bytes + size - DIGEST_SIZE, DIGEST_SIZE)) ||
-        (int64_t)get_u64(bytes) * 1000 < clock_now_ms(&server->clock))
+        (int64_t)u64be_get(bytes) * 1000 < clock_now_ms(&server->clock))
         return false;
     *content = slice_from(bytes + EXPIRY_SIZE, size - EXPIRY_SIZE - DIGEST_SIZE);
     return true;

@@ -1,5 +1,6 @@
 #include "policy/bundle.h"
 
+#include "base/u64be.h"
 #include "policy/extract.h"
 #include "policy/index.h"
 #include "policy/load.h"
@@ -24,24 +25,6 @@ enum { ARENA_BLOCK = 64 * 1024, FRAME_SIZE = 8 };
 
 /* ---- framing and revision ---- */
 
-static void put_u64(char out[FRAME_SIZE], uint64_t value)
-{
-    int i;
-
-    for (i = 0; i < FRAME_SIZE; i++)
-        out[i] = (char)(unsigned char)(value >> (8 * (FRAME_SIZE - 1 - i)));
-}
-
-static uint64_t get_u64(const char in[FRAME_SIZE])
-{
-    uint64_t value = 0;
-    int i;
-
-    for (i = 0; i < FRAME_SIZE; i++)
-        value = value << 8 | (unsigned char)in[i];
-    return value;
-}
-
 static int by_path(const void *a, const void *b)
 {
     return slice_compare(((const struct bundle_file *)a)->path, ((const struct bundle_file *)b)->path);
@@ -61,7 +44,7 @@ static bool frame(struct policy_bundle *bundle, size_t total)
         int j;
 
         for (j = 0; j < 2; j++) {
-            put_u64(at, parts[j]->size);
+            u64be_put(at, parts[j]->size);
             at += FRAME_SIZE;
             if (parts[j]->size)
                 memcpy(at, parts[j]->data, parts[j]->size);
@@ -321,7 +304,7 @@ enum status policy_bundle_from_bytes(struct slice bytes, const struct policy_lim
         for (i = 0; i < 2; i++) {
             uint64_t size;
 
-            if (bytes.size - at < FRAME_SIZE || (size = get_u64(bytes.data + at)) > bytes.size - at - FRAME_SIZE)
+            if (bytes.size - at < FRAME_SIZE || (size = u64be_get(bytes.data + at)) > bytes.size - at - FRAME_SIZE)
                 goto cleanup;
             parts[i] = slice_from(bytes.data + at + FRAME_SIZE, (size_t)size);
             at += FRAME_SIZE + (size_t)size;

@@ -39,6 +39,8 @@ struct policy_report {
     size_t count, capacity;
 };
 void policy_report_destroy(struct policy_report *report);
+/* [{"severity","file","line","column","message"}, …] */
+void policy_report_write(struct json_writer *w, const struct policy_report *report);
 
 /* What a verdict depends on besides bundle, request and facts, by versions: "semantics 1, Lua 5.4.4, PCRE2 10.42 …". Parsers
  * are part of our own number. NUL-terminated. */

@@ -118,3 +118,27 @@ const char *report_nearest(struct slice name, const char *const *names)
     }
     return nearest;
 }
+
+static void write_diagnostic(struct json_writer *w, const struct policy_diagnostic *item)
+{
+    json_begin_object(w);
+    json_key(w, "severity");
+    json_string(w, item->severity == POLICY_ERROR ? SLICE("error") : SLICE("warning"));
+    json_key(w, "file");
+    json_string(w, slice_from_str(item->file));
+    json_key(w, "line");
+    json_i64(w, item->line);
+    json_key(w, "column");
+    json_i64(w, item->column);
+    json_key(w, "message");
+    json_string(w, slice_from_str(item->message));
+    json_end_object(w);
+}
+
+void policy_report_write(struct json_writer *w, const struct policy_report *report)
+{
+    json_begin_array(w);
+    for (size_t i = 0; i < report->count; i++)
+        write_diagnostic(w, &report->items[i]);
+    json_end_array(w);
+}

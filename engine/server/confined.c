@@ -103,22 +103,6 @@ static enum status take_files(struct arena *arena, struct slice input, struct po
 
 /* ---- check ---- */
 
-static void write_diagnostic(struct json_writer *w, const struct policy_diagnostic *item)
-{
-    json_begin_object(w);
-    json_key(w, "severity");
-    json_string(w, item->severity == POLICY_ERROR ? SLICE("error") : SLICE("warning"));
-    json_key(w, "file");
-    json_string(w, slice_from_str(item->file));
-    json_key(w, "line");
-    json_i64(w, item->line);
-    json_key(w, "column");
-    json_i64(w, item->column);
-    json_key(w, "message");
-    json_string(w, slice_from_str(item->message));
-    json_end_object(w);
-}
-
 static void write_checked(struct buf *out, const struct policy_report *report)
 {
     struct json_writer w = {.out = out};
@@ -134,10 +118,7 @@ static void write_checked(struct buf *out, const struct policy_report *report)
     json_key(&w, "warnings");
     json_i64(&w, (int64_t)(report->count - errors));
     json_key(&w, "diagnostics");
-    json_begin_array(&w);
-    for (size_t i = 0; i < report->count; i++)
-        write_diagnostic(&w, &report->items[i]);
-    json_end_array(&w);
+    policy_report_write(&w, report);
     json_end_object(&w);
 }
 

@@ -1,4 +1,5 @@
 /* Escalations and the grants that approvals leave. */
+#include "base/u64be.h"
 #include "ledger/private.h"
 #include "state/internal.h"
 
@@ -33,8 +34,7 @@ struct escalation *escalations_find(struct state *state, uint64_t number)
     char key[8];
     struct table_node *node;
 
-    for (int i = 0; i < 8; i++)
-        key[i] = (char)(number >> (56 - 8 * i));
+    u64be_put(key, number);
     node = table_find(&state->escalations, slice_from(key, sizeof key));
     return node ? TABLE_ENTRY(node, struct escalation, by_number) : NULL;
 }
@@ -134,8 +134,7 @@ static struct escalation *new_escalation(struct agent *agent, uint64_t number, c
     arena_create(&escalation->arena, 2048, 8u << 20);
     escalation->number = number;
     escalation->agent = agent;
-    for (int i = 0; i < 8; i++)
-        escalation->number_key[i] = (char)(number >> (56 - 8 * i));
+    u64be_put(escalation->number_key, number);
     escalation->by_number.key = slice_from(escalation->number_key, sizeof escalation->number_key);
     if (set_fixed(escalation, fixed))
         return escalation;
