@@ -35,6 +35,16 @@ static void refused(void *user)
     evaluate_count_refused(user);
 }
 
+/* An agent that one message of a batch names is not that of the next. */
+static void begin(void *user)
+{
+    struct api_call *call = user;
+
+    call->agent = call->connection_agent;
+    call->captured = NULL;
+    call->begun_ns = clock_monotonic_ns();
+}
+
 static const struct mcp_method methods[] = {{"governance/evaluate", api_mcp_governance}};
 static const struct http_header async_headers[] = {{{"Edict-Durability", 16}, {"async", 5}}};
 
@@ -58,6 +68,7 @@ struct mcp_server *api_mcp_new(struct api_shared *shared)
                                                        .tasks = &api_mcp_task_methods,
                                                        .list_ttl_ms = LISTS_TTL_MS,
                                                        .principal = principal,
+                                                       .begin = begin,
                                                        .refused = refused,
                                                        .headers = async_headers,
                                                        .header_count = shared->durable ? 0 : 1};

@@ -102,6 +102,7 @@ bool era_check_header(struct mcp_call *call, const char *name, struct slice want
 /* ---- result.c ---- */
 /* The last message of a call: as a document, as the last event of its stream, or to its sink. */
 void result_send(struct mcp_call *call, int http_status, struct buf *message, const struct http_header *extra);
+void result_skip(struct mcp_call *call); /* of a batch: the message is over, and has no answer */
 void result_begin_as(struct mcp_call *call, const char *type, struct buf *out, struct json_writer *w);
 void result_write_id(struct mcp_call *call, struct json_writer *w);
 bool result_refuse_cursor(struct mcp_call *call); /* lists have one page: answers when one is named */
@@ -167,7 +168,11 @@ void stream_link(struct mcp_call *call);
 void stream_unlink(struct mcp_call *call);
 void stream_finish(struct mcp_call *call); /* ends the HTTP call of a stream without another word */
 void stream_end(struct mcp_call *call, enum mcp_end why);
+void stream_gone(struct mcp_worker *worker, uint64_t serial); /* its client had gone before it began to wait */
+/* What waits in the session under this id, as JSON; under an empty one all of it. */
 void stream_cancel(struct mcp_worker *worker, const unsigned char session[SESSION_SIZE], struct slice id);
+void stream_cancel_all(struct mcp_server *server, const unsigned char session[SESSION_SIZE],
+                       struct slice id);                                                              /* of all workers */
 void stream_notification_begin(struct mcp_worker *worker, const char *method, struct json_writer *w); /* into worker->scratch */
 bool stream_notification_send(struct mcp_call *call, struct json_writer *w);
 
@@ -179,14 +184,14 @@ void listen_flush_all(struct mcp_server *server);
 void listen_flush(struct mcp_worker *worker); /* sessions' streams have something to say */
 
 /* ---- server.c: between workers ---- */
-enum message_kind { MESSAGE_CHANGED, MESSAGE_FLUSH, MESSAGE_CANCEL, MESSAGE_ANSWER };
+enum message_kind { MESSAGE_CHANGED, MESSAGE_FLUSH, MESSAGE_CANCEL, MESSAGE_ANSWER, MESSAGE_GONE };
 struct message {
     struct work work;
     struct mcp_worker *worker;
     enum message_kind kind;
     enum mcp_change change;
     unsigned char session[SESSION_SIZE];
-    uint64_t question;
+    uint64_t question; /* or the serial of a call */
     size_t size;
     char text[]; /* name, id or message */
 };

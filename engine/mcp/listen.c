@@ -142,15 +142,17 @@ static void tell_change(struct mcp_call *call, enum mcp_change what, struct slic
                        (struct slice){0});
         return;
     }
-    for (size_t i = 0; is_open(worker, serial) && i < listening->count; i++) {
+    for (size_t i = 0; i < listening->count; i++) {
         const struct watched *watched = &listening->watched[i];
 
         if (watched->what != what || !slice_equal(watched->name, name))
             continue;
         if (what == MCP_CHANGED_TASK)
-            tasks->changed(call, watched->id, call->serial);
+            tasks->changed(call, watched->id, serial);
         else
             (void)tell(call, "notifications/resources/updated", watched->id);
+        if (!is_open(worker, serial))
+            return;
     }
 }
 

@@ -162,6 +162,8 @@ struct mcp_description {
     void (*complete)(struct mcp_call *call, const cJSON *reference, struct slice argument, struct slice value);
     /* Who calls, as text that differs where authorization could: what sessions and states are bound to. */
     struct slice (*principal)(const struct mcp_call *call);
+    /* The next message of a batch begins: forget what the one before left in the program's `user`. May be NULL. */
+    void (*begin)(void *user);
     /* A message that was not understood was refused; for counting. May be NULL. */
     void (*refused)(void *user);
     const struct http_header *headers; /* of every answer */

@@ -42,6 +42,12 @@ void result_send(struct mcp_call *call, int http_status, struct buf *message, co
     }
 }
 
+void result_skip(struct mcp_call *call)
+{
+    stream_unlink(call);
+    call->sink(call, 200, (struct slice){0});
+}
+
 void result_write_id(struct mcp_call *call, struct json_writer *w)
 {
     json_key(w, "id");

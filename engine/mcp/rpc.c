@@ -86,19 +86,14 @@ void rpc_run(struct mcp_call *call)
 static void cancel(struct mcp_call *call)
 {
     const cJSON *id = json_get(call->params, "requestId");
-    struct mcp_server *server = call->worker->server;
     struct buf text;
 
     if (!call->has_session || !id)
         return;
     buf_create(&text, call->http->arena);
     json_write(&text, id);
-    for (size_t i = 0; i < server->worker_count && !text.failed; i++) {
-        struct mcp_worker *worker = server->workers[i];
-
-        if (atomic_load(&worker->streams) > 0)
-            (void)server_post(worker, MESSAGE_CANCEL, MCP_CHANGED_RESOURCE, call->session, 0, buf_slice(&text));
-    }
+    if (!text.failed)
+        stream_cancel_all(call->worker->server, call->session, buf_slice(&text));
 }
 
 /* A message without an id asks for no answer, and a decision would reach nobody: it is accepted whatever it says. */
@@ -128,11 +123,24 @@ static bool is_response(const cJSON *message)
            (json_get(message, "result") || json_get(message, "error"));
 }
 
+/* In a batch there is no telling which part of the body it is: written anew. */
+static bool find_source(struct mcp_call *call, const cJSON *message)
+{
+    struct buf text;
+
+    if (!call->sink)
+        return true;
+    buf_create(&text, call->http->arena);
+    json_write(&text, message);
+    call->source = buf_slice(&text);
+    return !text.failed;
+}
+
 static void response(struct mcp_call *call, const cJSON *message)
 {
     if (!session_check(call))
         return;
-    if (call->has_session)
+    if (call->has_session && find_source(call, message))
         ask_answered(call, message);
     rpc_accepted(call);
 }
@@ -211,6 +219,16 @@ static void batch_took(struct mcp_call *call, int status, struct slice message)
         batch_go_on(batch);
 }
 
+/* Each message finds the exchange as it came, not as the one before left it. */
+static void begin_again(struct batch *batch)
+{
+    const struct mcp_description *description = batch->whole->worker->server->description;
+
+    *batch->whole->http = batch->http;
+    if (description->begin)
+        description->begin(batch->whole->user);
+}
+
 /* One after the other, without recursion where they answer at once. */
 static void batch_go_on(struct batch *batch)
 {
@@ -221,7 +239,7 @@ static void batch_go_on(struct batch *batch)
 
         batch->next = message->next;
         batch->more = false;
-        *batch->whole->http = batch->http;
+        begin_again(batch);
         if (!call) {
             batch->answers.failed = batch->more = true;
             break;

@@ -95,6 +95,9 @@ static void arrived(struct work *work)
     case MESSAGE_CANCEL:
         stream_cancel(worker, message->session, text);
         break;
+    case MESSAGE_GONE:
+        stream_gone(worker, message->question);
+        break;
     case MESSAGE_ANSWER:
         ask_deliver(worker, message->session, message->question, text);
         break;

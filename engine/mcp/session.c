@@ -193,6 +193,7 @@ void session_end(struct mcp_call *call)
     remember_ended(sessions, call->session);
     pthread_mutex_unlock(&sessions->mutex);
     listen_flush_all(server);
+    stream_cancel_all(server, call->session, (struct slice){0});
     http_reply_body(call->http, 204, NULL, (struct slice){0});
 }
 

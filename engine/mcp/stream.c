@@ -82,20 +82,57 @@ void stream_link(struct mcp_call *call)
 
 /* ---- streams ---- */
 
-bool mcp_can_stream(struct mcp_call *call)
+static struct slice next_part(struct slice *rest, char separator)
+{
+    size_t end = slice_find(*rest, separator, 0);
+    struct slice part = slice_sub(*rest, 0, end);
+
+    *rest = end == SIZE_MAX ? (struct slice){0} : slice_sub(*rest, end + 1, SIZE_MAX);
+    while (part.size > 0 && (part.data[0] == ' ' || part.data[0] == '\t'))
+        part = slice_sub(part, 1, SIZE_MAX);
+    while (part.size > 0 && (part.data[part.size - 1] == ' ' || part.data[part.size - 1] == '\t'))
+        part.size--;
+    return part;
+}
+
+/* "q=0", "q=0.000": everything but this. */
+static bool is_refusal(struct slice parameter)
+{
+    if (parameter.size < 3 || strncasecmp(parameter.data, "q=", 2) != 0)
+        return false;
+    for (size_t i = 2; i < parameter.size; i++) {
+        if (parameter.data[i] != '0' && parameter.data[i] != '.')
+            return false;
+    }
+    return true;
+}
+
+/* Is it named? Clients have to name both types; who says that anything goes gets a document. */
+static bool accepts_streams(struct slice accept)
 {
     const struct slice wanted = SLICE("text/event-stream");
-    struct slice accept;
 
+    while (accept.size > 0) {
+        struct slice range = next_part(&accept, ','), type = next_part(&range, ';');
+        bool refused = false;
+
+        if (type.size != wanted.size || strncasecmp(type.data, wanted.data, wanted.size) != 0)
+            continue;
+        while (range.size > 0)
+            refused = is_refusal(next_part(&range, ';')) || refused;
+        return !refused;
+    }
+    return false;
+}
+
+bool mcp_can_stream(struct mcp_call *call)
+{
     if (call->sink)
         return false;
     for (size_t i = 0; i < call->http->header_count; i++) {
         const struct http_header *header = &call->http->headers[i];
 
-        if (header->name.size != 6 || strncasecmp(header->name.data, "accept", 6) != 0)
-            continue;
-        accept = header->value;
-        if (accept.size >= wanted.size && memmem(accept.data, accept.size, wanted.data, wanted.size))
+        if (header->name.size == 6 && strncasecmp(header->name.data, "accept", 6) == 0 && accepts_streams(header->value))
             return true;
     }
     return false;
@@ -149,8 +186,9 @@ void stream_finish(struct mcp_call *call)
 void mcp_park(struct mcp_call *call, void (*ended)(struct mcp_call *call, enum mcp_end why))
 {
     call->ended = ended;
-    if (!call->sink)
-        stream_link(call);
+    stream_link(call);
+    if (http_call_is_aborted(call->http)) /* told before, and not a second time; and who parks goes on using the call */
+        (void)server_post(call->worker, MESSAGE_GONE, MCP_CHANGED_RESOURCE, NULL, call->serial, (struct slice){0});
 }
 
 void mcp_resume(struct mcp_call *call)
@@ -159,10 +197,12 @@ void mcp_resume(struct mcp_call *call)
 }
 
 /* Without an answer, as far as HTTP lets it. */
-static void end_silently(struct mcp_call *call)
+static void end_silently(struct mcp_call *call, enum mcp_end why)
 {
     if (call->streaming)
         stream_finish(call);
+    else if (call->sink && why == MCP_END_CANCELLED)
+        result_skip(call);
     else
         mcp_fail(call, MCP_CANCELLED, SLICE("Request cancelled"));
 }
@@ -176,7 +216,31 @@ void stream_end(struct mcp_call *call, enum mcp_end why)
     call->ended = NULL;
     ended(call, why);
     if (why != MCP_END_DRAIN)
-        end_silently(call);
+        end_silently(call, why);
+}
+
+void stream_gone(struct mcp_worker *worker, uint64_t serial)
+{
+    struct mcp_call *call = worker->open;
+
+    while (call && call->serial != serial)
+        call = call->next;
+    if (!call)
+        return;
+    call->gone = true;
+    stream_end(call, MCP_END_GONE);
+}
+
+static bool has_id(const struct mcp_call *call, struct slice id)
+{
+    struct buf own;
+    bool same;
+
+    buf_create(&own, NULL);
+    json_write(&own, call->id);
+    same = id.size == 0 || (!own.failed && slice_equal(buf_slice(&own), id));
+    buf_destroy(&own);
+    return same;
 }
 
 void stream_cancel(struct mcp_worker *worker, const unsigned char session[SESSION_SIZE], struct slice id)
@@ -184,17 +248,20 @@ void stream_cancel(struct mcp_worker *worker, const unsigned char session[SESSIO
     struct mcp_call *next;
 
     for (struct mcp_call *call = worker->open; call; call = next) {
-        struct buf own;
-
         next = call->next;
-        if (!call->ended || !call->id || call->listening || !call->has_session ||
-            memcmp(call->session, session, SESSION_SIZE) != 0)
-            continue;
-        buf_create(&own, NULL);
-        json_write(&own, call->id);
-        if (!own.failed && slice_equal(buf_slice(&own), id))
+        if (call->ended && call->id && !call->listening && call->has_session &&
+            memcmp(call->session, session, SESSION_SIZE) == 0 && has_id(call, id))
             stream_end(call, MCP_END_CANCELLED);
-        buf_destroy(&own);
+    }
+}
+
+void stream_cancel_all(struct mcp_server *server, const unsigned char session[SESSION_SIZE], struct slice id)
+{
+    for (size_t i = 0; i < server->worker_count; i++) {
+        struct mcp_worker *worker = server->workers[i];
+
+        if (atomic_load(&worker->streams) > 0)
+            (void)server_post(worker, MESSAGE_CANCEL, MCP_CHANGED_RESOURCE, session, 0, id);
     }
 }
 
