@@ -242,12 +242,23 @@ static void decide_submit(struct decide_call *call)
         decide_fail(call, STATUS_UNAVAILABLE, "", "the ledger's queue is full; nothing was decided. Try again");
 }
 
-/* Is there something to ask before this becomes an escalation? A question leaves no trace: nothing has been submitted. */
+/* Used before, whether that decision is durable yet or not. */
+static bool decide_find_key(struct decide_call *call, uint64_t *index, bool *same)
+{
+    return call->decision.has_idempotency_key && !call->request.dry_run &&
+           state_find_idempotent(call->decider->state, call->request.agent_identity, call->request.idempotency_key,
+                                 &call->decision.body_digest, clock_now_ms(&call->decider->clock), index, same) == STATUS_OK;
+}
+
+/* Is there something to ask before this becomes an escalation? A question leaves no trace: nothing has been submitted. Where
+ * the same request is just being committed, its grant seems to be used: the sequencer answers with that decision. */
 static bool decide_asks(struct decide_call *call)
 {
     const struct decision *decision = &call->decision;
+    uint64_t index;
+    bool same;
 
-    if (decision->outcome != DECISION_ESCALATE || call->request.dry_run)
+    if (decision->outcome != DECISION_ESCALATE || call->request.dry_run || decide_find_key(call, &index, &same))
         return false;
     return call->never_escalate ||
            (call->ask_first && decision->verdict.missing_count > 0 &&
@@ -408,12 +419,7 @@ static bool decide_answer_repeated(struct decide_call *call)
     uint64_t index = 0;
     bool same = false;
 
-    if (!call->decision.has_idempotency_key || call->request.dry_run)
-        return false;
-    if (state_find_idempotent(call->decider->state, call->request.agent_identity, call->request.idempotency_key,
-                              &call->decision.body_digest, clock_now_ms(&call->decider->clock), &index, &same) != STATUS_OK)
-        return false;
-    if (index >= ledger_durable(call->decider->ledger))
+    if (!decide_find_key(call, &index, &same) || index >= ledger_durable(call->decider->ledger))
         return false;
     call->txn.result = same ? LEDGER_DUPLICATE : LEDGER_MISMATCH;
     call->txn.duplicate_index = index;

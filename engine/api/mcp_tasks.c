@@ -83,6 +83,18 @@ static void set_result(struct look *look, struct slice text, struct slice struct
 
 /* ---- an approved action is carried on to its decision ---- */
 
+/* What is wrong with the request stays so; anything else may well go the next time. */
+static void tell_failure(struct look *look, const struct decide_call *decide)
+{
+    int status = evaluate_failure_status(decide);
+    struct slice detail = reply_detail(decide->arena, &decide->error);
+
+    if (status == 400 || status == 422)
+        set_result(look, detail, (struct slice){0}, true);
+    else
+        look->task.message = detail;
+}
+
 static void decided(struct decide_call *decide)
 {
     struct api_call *call = decide->user;
@@ -99,9 +111,7 @@ static void decided(struct decide_call *decide)
                   "call evaluate_request again."),
             (struct slice){0}, true);
     } else if (decide->result == DECIDE_FAILED) {
-        set_result(look, reply_detail(decide->arena, &decide->error), (struct slice){0}, true);
-        look->task.status = MCP_TASK_WORKING; /* it may well go the next time */
-        look->task.payload = (struct slice){0};
+        tell_failure(look, decide);
     } else {
         evaluate_write(decide, DECISION_FORM_FULL, &document);
         api_mcp_render_decided(&text, decide->arena, &decide->decision);
