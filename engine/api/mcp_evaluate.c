@@ -14,6 +14,9 @@ struct evaluation {
     bool may_ask, ask_human;
 };
 
+/* Sealed and as text, it has to come back: what has been answered so far decides where it would be too long. */
+enum { STATE_MAX = MCP_STATE_MAX / 4 * 3 - 64 };
+
 static const char question_key[] = "missing";
 
 static void begin(struct mcp_call *mcp);
@@ -53,14 +56,17 @@ static void ask(struct mcp_call *mcp, const struct decision *decision)
     struct evaluation *evaluation = mcp->own;
     struct arena *arena = mcp->http->arena;
     struct slice fields[QUESTIONS_FIELDS_MAX], state = {0};
-    size_t count = questions_pick(&evaluation->questions, decision->verdict.missing, decision->verdict.missing_count, fields);
+    size_t count =
+        http_worker_is_draining(mcp->http->worker)
+            ? 0
+            : questions_pick(&evaluation->questions, decision->verdict.missing, decision->verdict.missing_count, fields);
     struct mcp_question question = {.key = question_key, .kind = MCP_ASK_FORM};
 
     if (count > 0) {
         question.params = questions_form(arena, &evaluation->questions, fields, count);
         state = questions_write(arena, &evaluation->questions);
     }
-    if (state.size > 0 && question.params.size > 0) {
+    if (state.size > 0 && state.size <= STATE_MAX && question.params.size > 0) {
         mcp_ask(mcp, &question, 1, state);
         return;
     }

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-enum { DEPTH_MAX = 8 };
+enum { DEPTH_MAX = 8, TYPE_BITS = 0xFF /* of cJSON.type; the rest are flags of the name */ };
 
 /* ---- what has been asked ---- */
 
@@ -117,6 +117,18 @@ static struct slice title_of(struct arena *arena, struct slice field)
     return title;
 }
 
+static const char *const environments[] = {"production", "staging", "development", "test"};
+enum { ENVIRONMENT_COUNT = sizeof environments / sizeof *environments };
+
+static void write_environments(struct json_writer *w)
+{
+    json_key(w, "enum");
+    json_begin_array(w);
+    for (size_t i = 0; i < ENVIRONMENT_COUNT; i++)
+        json_string(w, slice_from_str(environments[i]));
+    json_end_array(w);
+}
+
 static void write_field(struct json_writer *w, struct arena *arena, struct slice field)
 {
     static const char *const types[] = {"", "string", "number", "integer", "boolean", "string"};
@@ -132,10 +144,8 @@ static void write_field(struct json_writer *w, struct arena *arena, struct slice
     json_string(w, title_of(arena, field));
     json_key(w, "description");
     json_string(w, arena_printf(arena, "A policy needs %.*s", SLICE_ARG(field)));
-    if (kind == KIND_ENVIRONMENT) {
-        json_key(w, "enum");
-        json_raw(w, SLICE("[\"production\",\"staging\",\"development\",\"test\"]"));
-    }
+    if (kind == KIND_ENVIRONMENT)
+        write_environments(w);
     if (kind == KIND_TEXT) {
         json_key(w, "maxLength");
         json_i64(w, QUESTIONS_TEXT_MAX);
@@ -172,14 +182,25 @@ struct slice questions_form(struct arena *arena, struct questions *questions, co
 
 /* ---- answers ---- */
 
+/* One of those that were offered: a misspelt "production" would pass for harmless. */
+static bool is_environment(struct slice text)
+{
+    for (size_t i = 0; i < ENVIRONMENT_COUNT; i++) {
+        if (slice_equal_str(text, environments[i]))
+            return true;
+    }
+    return false;
+}
+
 static bool fits(enum kind kind, const cJSON *value)
 {
     int64_t number;
 
     switch (kind) {
     case KIND_TEXT:
-    case KIND_ENVIRONMENT:
         return cJSON_IsString(value) && json_text(value).size > 0 && json_text(value).size <= QUESTIONS_TEXT_MAX;
+    case KIND_ENVIRONMENT:
+        return is_environment(json_text(value));
     case KIND_NUMBER:
         return cJSON_IsNumber(value);
     case KIND_INTEGER:
@@ -206,25 +227,35 @@ void questions_take(struct arena *arena, struct questions *questions, const cJSO
 
 /* ---- back into the request ---- */
 
+/* A null says nothing, as for the rules: its place is an empty one. */
+static cJSON *put_in_place(struct arena *arena, cJSON *object, struct slice name, cJSON *there, cJSON *value)
+{
+    if (!there || !value) {
+        json_put_named(arena, object, name, value);
+        return value;
+    }
+    there->type = (there->type & ~TYPE_BITS) | (value->type & TYPE_BITS);
+    there->valuestring = value->valuestring;
+    there->valueint = value->valueint;
+    there->valuedouble = value->valuedouble;
+    there->child = value->child;
+    return there;
+}
+
 /* Puts a value at a dotted place, making objects on the way; false where something is there already, or in the way. */
 static bool put_at(struct arena *arena, cJSON *object, struct slice field, const cJSON *value, unsigned depth)
 {
     size_t dot = slice_find(field, '.', 0);
     struct slice name = slice_sub(field, 0, dot);
     cJSON *there = (cJSON *)(uintptr_t)json_get_slice(object, name);
+    bool empty = !there || cJSON_IsNull(there);
 
-    if (dot == SIZE_MAX) {
-        if (there)
-            return false;
-        json_put_named(arena, object, name, json_copy(arena, value));
-        return true;
-    }
-    if (there && !cJSON_IsObject(there))
+    if (dot == SIZE_MAX)
+        return empty && put_in_place(arena, object, name, there, json_copy(arena, value));
+    if (!empty && !cJSON_IsObject(there))
         return false;
-    if (!there) {
-        there = json_new_object(arena);
-        json_put_named(arena, object, name, there);
-    }
+    if (empty)
+        there = put_in_place(arena, object, name, there, json_new_object(arena));
     return there && depth < DEPTH_MAX && put_at(arena, there, slice_sub(field, dot + 1, SIZE_MAX), value, depth + 1);
 }
 

@@ -154,7 +154,8 @@ static const struct mcp_parameter approve_parameters[] = {
     {.name = "valid_for_s",
      .type = MCP_INTEGER,
      .required = false,
-     .schema = "\"type\":\"integer\",\"minimum\":1,\"description\":\"For how many seconds; an hour when left out.\""},
+     .schema = "\"type\":\"integer\",\"minimum\":1,\"maximum\":2592000,\"description\":\"For how many seconds; an hour when "
+               "left out.\""},
     {.name = "budget_increase_usd",
      .type = MCP_ANY,
      .required = false,
