@@ -128,7 +128,8 @@ struct ledger_fold {
     void (*apply)(void *context, const struct ledger_entry *entry);
     /* Once a group, before its commit: writes the rows that changed. */
     void (*flush)(void *context, struct store_batch *batch);
-    /* Once a group, after its commit: everything up to `size` is durable. May be NULL. */
+    /* Once a group, after its commit: everything up to `size` is durable, and nothing beyond it has been applied, so that what
+     * is kept only until it can be read from the store may go. May be NULL. */
     void (*durable)(void *context, uint64_t size);
 };
 
