@@ -2,6 +2,7 @@
 
 #include "cli/ledger_upkeep.h"
 #include "cli/progress.h"
+#include "cli/show.h"
 #include "ledger/archive.h"
 
 #include <stdio.h>
@@ -114,15 +115,16 @@ static enum status check_key(const struct archive *archive, const struct note_ve
 static int print_verified(const struct command *command, const struct archive *archive, const struct archive_verified *verified)
 {
     const struct archive_info *info = archive_get_info(archive);
+    struct slice folder = show_quoted(command->arena, slice_from_str(archive_get_folder(archive))),
+                 origin = show_quoted(command->arena, slice_from_str(archive_get_verifier(archive)->name));
     char root[DIGEST_HEX_SIZE];
 
     digest_format(&info->root, root);
     if (command->json)
-        printf("{\"folder\":\"%s\",\"origin\":\"%s\",\"from\":%llu,\"to\":%llu,\"bytes\":%llu,\"blobs\":%llu,\"root\":\"%.*s\","
+        printf("{\"folder\":%.*s,\"origin\":%.*s,\"from\":%llu,\"to\":%llu,\"bytes\":%llu,\"blobs\":%llu,\"root\":\"%.*s\","
                "\"valid\":true}\n",
-               archive_get_folder(archive), archive_get_verifier(archive)->name, (unsigned long long)info->from,
-               (unsigned long long)info->to, (unsigned long long)verified->bytes, (unsigned long long)verified->blobs,
-               DIGEST_HEX_SIZE, root);
+               SLICE_ARG(folder), SLICE_ARG(origin), (unsigned long long)info->from, (unsigned long long)info->to,
+               (unsigned long long)verified->bytes, (unsigned long long)verified->blobs, DIGEST_HEX_SIZE, root);
     else
         printf("%s: entries %llu to %llu of %s, %llu bytes, %llu large values, root of all %llu entries %.*s: valid\n",
                archive_get_folder(archive), (unsigned long long)info->from, (unsigned long long)info->to - 1,

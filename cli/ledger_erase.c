@@ -168,7 +168,7 @@ int ledger_erase(struct command *command)
         fprintf(stderr, "edict: --before goes with --agent\n");
         return COMMAND_BAD_INPUT;
     }
-    if (!reason) {
+    if (!reason || !reason[0]) {
         fprintf(stderr, "edict: --reason: say why; it stays in the ledger, so do not repeat what is to be erased\n");
         return COMMAND_BAD_INPUT;
     }

@@ -109,6 +109,10 @@ bool upkeep_absolute_path(const char *text, char out[FILE_PATH_MAX])
     size_t size;
     int length;
 
+    if (text[0] == '\0') {
+        fprintf(stderr, "edict: the folder to make has an empty name\n");
+        return false;
+    }
     if (text[0] != '/' && !getcwd(here, sizeof here)) {
         fprintf(stderr, "edict: where am I? %m\n");
         return false;
@@ -193,6 +197,15 @@ static int print_rotation(const struct command *command, uint64_t index, struct 
     return COMMAND_OK;
 }
 
+static void print_rotation_json(struct command *command, uint64_t index, struct slice new_key, struct slice old_key,
+                                const char until[CLOCK_TEXT_SIZE])
+{
+    struct slice fresh = show_quoted(command->arena, new_key), old = show_quoted(command->arena, old_key);
+
+    printf("{\"ledger_index\":%llu,\"new_key\":%.*s,\"old_key\":%.*s,\"until\":\"%.*s\"}\n", (unsigned long long)index,
+           SLICE_ARG(fresh), SLICE_ARG(old), CLOCK_TEXT_SIZE, until);
+}
+
 static int rotate_offline(struct command *command, struct slice reason, int64_t overlap_s)
 {
     struct upkeep_request request = {.task = UPKEEP_ROTATE_KEY, .by = "operator", .reason = reason, .overlap_s = overlap_s};
@@ -206,8 +219,7 @@ static int rotate_offline(struct command *command, struct slice reason, int64_t 
     fresh = key_text(command, &request.new_key);
     old = key_text(command, &request.old_key);
     if (command->json)
-        printf("{\"ledger_index\":%llu,\"new_key\":\"%.*s\",\"old_key\":\"%.*s\",\"until\":\"%.*s\"}\n",
-               (unsigned long long)request.index, SLICE_ARG(fresh), SLICE_ARG(old), CLOCK_TEXT_SIZE, until);
+        print_rotation_json(command, request.index, fresh, old, until);
     return print_rotation(command, request.index, fresh, old, slice_from(until, sizeof until));
 }
 
@@ -243,10 +255,11 @@ int ledger_rotate_key(struct command *command)
 
 static void print_origin(struct command *command, const struct note_verifier *fresh)
 {
-    struct slice key = key_text(command, fresh);
+    struct slice key = key_text(command, fresh), origin = show_quoted(command->arena, slice_from_str(fresh->name)),
+                 quoted = show_quoted(command->arena, key);
 
     if (command->json)
-        printf("{\"origin\":\"%s\",\"verifier_key\":\"%.*s\"}\n", fresh->name, SLICE_ARG(key));
+        printf("{\"origin\":%.*s,\"verifier_key\":%.*s}\n", SLICE_ARG(origin), SLICE_ARG(quoted));
     else
         printf(
             "the log goes on as %s\nverifier key  %.*s\nGive this key to whoever checks the log; the one before is of another "

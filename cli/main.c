@@ -1,6 +1,7 @@
 /* edict: the command line. */
 #include "cli/command.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -144,8 +145,11 @@ static int run(const struct args *args)
     arena_create(&arena, 65536, ARENA_CAP);
     code = dispatch(&command);
     arena_destroy(&arena);
-    if (fflush(stdout) != 0 || ferror(stdout))
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        if (code == COMMAND_OK && errno != EPIPE)
+            fprintf(stderr, "edict: standard output: cannot write: %m\n");
         return COMMAND_FAILED;
+    }
     return code;
 }
 

@@ -184,3 +184,13 @@ void show_decision(struct command *command, const cJSON *decision)
         show_explanation(command, json_get(decision, "explanation"));
     }
 }
+
+struct slice show_quoted(struct arena *arena, struct slice text)
+{
+    struct buf out;
+    struct json_writer w = {.out = &out};
+
+    buf_create(&out, arena);
+    json_string(&w, text);
+    return out.failed ? (struct slice){0} : buf_slice(&out);
+}

@@ -17,4 +17,7 @@ void show_object(FILE *out, const cJSON *object, int indent);
 /* The decision as a person reads it. */
 void show_decision(struct command *command, const cJSON *decision);
 
+/* The text as a JSON string, quotes included. `.data` is NULL when the arena is exhausted. */
+struct slice show_quoted(struct arena *arena, struct slice text);
+
 #endif

@@ -47,6 +47,9 @@ static enum status back_up(const struct upkeep_options *options, struct upkeep_r
     struct backup_result result;
     enum status status = check_place(options, request);
 
+    /* What was erased a moment ago may still be in the files that a backup takes, and would stay in these. */
+    if (status == STATUS_OK && ledger_needs_scrub(options->ledger))
+        status = ledger_scrub(options->ledger, &request->error);
     if (status == STATUS_OK)
         status = backup_write(&backup, &result, &request->error);
     if (status != STATUS_OK)

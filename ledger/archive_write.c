@@ -279,6 +279,8 @@ static enum status make_partial(struct writing *writing)
                          "this folder is in the way, and it is nothing that an archive left behind; remove it");
     if (mkdir(writing->partial, 0700) == 0)
         return STATUS_OK;
+    if (errno == ENAMETOOLONG)
+        return error_set(writing->error, STATUS_INVALID, options->folder, "the path is too long");
     if (errno == ENOENT || errno == ENOTDIR)
         return error_set(writing->error, STATUS_INVALID, options->folder, "the folder that it is to be made in is not there");
     return error_set(writing->error, errno == EACCES || errno == EROFS ? STATUS_DENIED : STATUS_IO, writing->partial,
@@ -296,6 +298,8 @@ enum status archive_write(const struct archive_options *options, struct archive_
     arena_create(&writing.arena, 1 << 16, (size_t)ARCHIVE_BLOB_MAX * 2);
     buf_create(&writing.bundle, NULL);
     status = fill(&writing);
+    if (status != STATUS_OK) /* the next attempt would not go on with it, and it may be what fills the disk */
+        file_remove_tree(writing.partial);
     buf_destroy(&writing.bundle);
     arena_destroy(&writing.arena);
     return status;

@@ -168,6 +168,8 @@ static enum status make_partial(const char *target, char partial[FILE_PATH_MAX],
     if (errno == EEXIST)
         return error_set(error, STATUS_CONFLICT, partial,
                          "a backup to this place is under way or was interrupted; if none is under way, remove this folder");
+    if (errno == ENAMETOOLONG)
+        return error_set(error, STATUS_INVALID, target, "the path is too long");
     if (errno == ENOENT || errno == ENOTDIR)
         return error_set(error, STATUS_INVALID, target, "the folder that it is to be made in is not there");
     return error_set(error, errno == EACCES || errno == EROFS ? STATUS_DENIED : STATUS_IO, partial,

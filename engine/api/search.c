@@ -13,6 +13,19 @@ static bool check_type(struct api_call *call, struct slice type)
     return false;
 }
 
+/* White space names no words; without this it would leave everything, as no filter does. */
+static bool check_prefix(struct api_call *call, struct slice prefix)
+{
+    size_t i = 0;
+
+    while (i < prefix.size && (prefix.data[i] == ' ' || (prefix.data[i] >= '\t' && prefix.data[i] <= '\r')))
+        i++;
+    if (prefix.size == 0 || i < prefix.size)
+        return true;
+    reply_problem(call, 400, "command_prefix", "expected the words that a command begins with");
+    return false;
+}
+
 bool search_read(struct api_call *call, struct search *search)
 {
     struct terms_filter *filter = &search->filter;
@@ -24,7 +37,7 @@ bool search_read(struct api_call *call, struct search *search)
            parameter_text(call, "escalation", &filter->escalation) &&
            parameter_text(call, "command_prefix", &filter->command_prefix) &&
            parameter_time(call, "since", &search->query.since_ms) && parameter_time(call, "until", &search->query.until_ms) &&
-           check_type(call, filter->type);
+           check_type(call, filter->type) && check_prefix(call, filter->command_prefix);
 }
 
 bool search_parse(struct api_call *call, struct search *search, struct slice type)

@@ -245,6 +245,32 @@ def test_nothing_of_others_is_emptied_or_taken_for_an_archive_of_this_log(simple
     assert mistaken.returncode == 2 and "256 entries are archived already" in mistaken.stderr
 
 
+def test_what_programs_read_is_json_whatever_the_names(simple, tmp_path):
+    decide(simple, 300)
+    folder = tmp_path / 'a"b\\c'
+    assert json.loads(archive(simple, 256, folder, "--json").stdout)["to"] == 256
+    shown = subprocess.run([BUILD / "edict", "ledger", "verify", "--archive", folder, "--json"], capture_output=True, text=True, timeout=120)
+    assert json.loads(shown.stdout)["folder"] == str(folder)
+    simple.stop()
+    origin = 'a"b'
+    assert ledger_json(simple.folder, "new-origin", "--reason", "r", "--origin", origin)["origin"] == origin
+    assert ledger_json(simple.folder, "rotate-key", "--offline")["new_key"].startswith(origin + "+")
+
+
+def test_what_fails_leaves_no_half_an_archive(simple, tmp_path):
+    """The folder can be made, the files in it cannot: their paths are too long."""
+    decide(simple, 300)
+    simple.stop()
+    parent = tmp_path
+    while len(str(parent)) < 3800:
+        parent = parent / ("d" * 200)
+    parent.mkdir(parents=True)
+    folder = parent / ("d" * (4075 - len(str(parent))))
+    failed = archive(simple, 256, folder, "--offline")
+    assert failed.returncode != 0 and "too long" in failed.stderr
+    assert list(parent.iterdir()) == []
+
+
 def test_backup_and_restore_of_what_is_not_all_there(simple, new_server, tmp_path):
     decide(simple, 300)
     assert archive(simple, 256, tmp_path / "a").returncode == 0

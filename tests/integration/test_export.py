@@ -101,6 +101,8 @@ def test_filters_are_the_same_everywhere(simple, tmp_path):
     assert simple.call("GET", "/v1/ledger/entries?last=3&from=2", admin=True).status == 400
     assert simple.call("GET", "/v1/ledger/export?format=parquet", admin=True).status == 400
     assert simple.call("GET", "/v1/ledger/entries?type=nothing", admin=True).status == 400
+    for path in ("/v1/decisions", "/v1/ledger/entries", "/v1/ledger/export"):  # no words are no prefix, and leave not everything
+        assert simple.call("GET", path + "?command_prefix=+%09", admin=True).status == 400
 
 
 def test_all_of_an_escalation(simple):
@@ -139,6 +141,9 @@ def test_export_to_a_file_and_on(simple, tmp_path):
     assert simple.cli("ledger", "export").returncode == 1
     full = simple.cli("ledger", "export", "--offline", "--out", "/dev/full")
     assert full.returncode == 1 and "cannot write" in full.stderr
+    with open("/dev/full", "w") as out:
+        shown = subprocess.run([BUILD / "edict", "--data", simple.folder, "ledger", "checkpoint", "--offline"], stdout=out, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert shown.returncode == 1 and "standard output: cannot write" in shown.stderr
 
 
 @pytest.fixture

@@ -78,6 +78,8 @@ def test_what_a_backup_refuses(simple, tmp_path):
     left = post({"to": str(tmp_path / "c")}, admin=True)
     assert left.status == 409 and "interrupted" in left.json["detail"] and (tmp_path / "c.partial").exists()
     assert not (tmp_path / "b").exists() and list(there.iterdir()) == []
+    assert post({"to": str(tmp_path / ("x" * 250))}, admin=True).status == 400  # with .partial too long for a name
+    assert simple.cli("ledger", "backup", "").returncode == 2
     (tmp_path / "link").symlink_to(simple.folder / "ledger")
     for inside in (simple.folder / "ledger.key.next", simple.folder / "ledger" / "b", tmp_path / "link" / "b"):
         answer = post({"to": str(inside)}, admin=True)
