@@ -144,7 +144,8 @@ static void read_message(struct bridge_call *call, struct slice line)
     call->id = id.failed ? (struct slice){0} : buf_slice(&id);
 }
 
-/* Over HTTP the newest era cancels by closing the exchange; in the older one that says nothing, so the server is told, too. */
+/* Over HTTP the newest era cancels by closing the exchange. In the older one the server is told, too; but what it is told may
+ * overtake the call, which is why it is closed all the same. */
 static void cancel(struct bridge_call *notification)
 {
     struct bridge *bridge = notification->bridge;
@@ -156,10 +157,7 @@ static void cancel(struct bridge_call *notification)
     for (struct bridge_call *call = bridge->calls; call; call = call->next) {
         if (call->id.size > 0 && !id.failed && slice_equal(call->id, buf_slice(&id))) {
             notification->modern = call->modern;
-            if (call->modern || bridge->session[0] == '\0')
-                call_cut(call);
-            else
-                call->cancelled = true;
+            call_cut(call);
         }
     }
     pthread_mutex_unlock(&bridge->mutex);

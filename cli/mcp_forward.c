@@ -159,6 +159,16 @@ static bool is_answer(const struct bridge_call *call, const cJSON *message)
     return !id.failed && slice_equal(buf_slice(&id), call->id);
 }
 
+static bool is_cancelled(struct bridge_call *call)
+{
+    bool cancelled;
+
+    pthread_mutex_lock(&call->bridge->mutex);
+    cancelled = call->cancelled;
+    pthread_mutex_unlock(&call->bridge->mutex);
+    return cancelled;
+}
+
 static void take_message(void *context, struct slice text)
 {
     struct exchange *exchange = context;
@@ -169,10 +179,13 @@ static void take_message(void *context, struct slice text)
 
     arena_create(&arena, 16384, (size_t)CLIENT_ANSWER_MAX * 4);
     if (json_parse(&arena, text, &limits, &message, &error) == STATUS_OK) {
-        exchange->answered = exchange->answered || is_answer(exchange->call, message);
+        bool answer = is_answer(exchange->call, message);
+
+        exchange->answered = exchange->answered || answer;
         if (is_initialize(exchange->call))
             learn_version(exchange->call->bridge, message);
-        put_line(exchange->call->bridge, text);
+        if (!answer || !is_cancelled(exchange->call)) /* nobody waits for it any more */
+            put_line(exchange->call->bridge, text);
     }
     arena_destroy(&arena);
 }
@@ -202,16 +215,6 @@ static void note_closing(void *context)
     pthread_mutex_lock(&call->bridge->mutex);
     call->fd = -1;
     pthread_mutex_unlock(&call->bridge->mutex);
-}
-
-static bool is_cancelled(struct bridge_call *call)
-{
-    bool cancelled;
-
-    pthread_mutex_lock(&call->bridge->mutex);
-    cancelled = call->cancelled;
-    pthread_mutex_unlock(&call->bridge->mutex);
-    return cancelled;
 }
 
 /* ---- sessions ---- */

@@ -230,6 +230,10 @@ static void watch(struct mcp_call *call, enum mcp_change what, struct slice id, 
 {
     struct mcp_listening *listening = call->listening;
 
+    for (size_t i = 0; i < listening->count; i++) {
+        if (listening->watched[i].what == what && slice_equal(listening->watched[i].id, id))
+            return; /* wished for twice, told once */
+    }
     if (listening->count < MCP_SUBSCRIPTIONS_MAX)
         listening->watched[listening->count++] = (struct watched){.what = what, .id = id, .name = name};
 }

@@ -166,6 +166,17 @@ def test_a_stream_only_for_whom_accepts_one(simple, accept, streams):
         assert exchange.is_stream == streams
 
 
+def test_what_is_wished_for_twice_is_told_once(simple):
+    escalation = escalate(simple)
+    uri = f"edict://escalations/{escalation}"
+    with modern(simple, "subscriptions/listen", {"notifications": {"resourceSubscriptions": [uri] * 3}}) as stream:
+        assert stream.event()["params"]["notifications"] == {"resourceSubscriptions": [uri]}
+        resolve(simple, "approve_escalation", escalation)
+        assert stream.event()["params"]["uri"] == uri
+        simple.process.send_signal(signal.SIGTERM)
+        assert stream.event()["result"]["resultType"] == "complete"
+
+
 # ---- answers ----
 
 
