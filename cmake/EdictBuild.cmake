@@ -81,8 +81,7 @@ function(edict_fuzz_target)
   target_link_libraries(${arg_NAME} PRIVATE edict_flags ${arg_LINK})
   target_link_options(${arg_NAME} PRIVATE -fsanitize=fuzzer)
   add_test(NAME ${arg_NAME}
-    COMMAND ${arg_NAME} -runs=20000 -max_total_time=20 -timeout=10 -rss_limit_mb=1024 -print_final_stats=0
+    COMMAND "${CMAKE_SOURCE_DIR}/tests/fuzz/run" $<TARGET_FILE:${arg_NAME}>
       "${CMAKE_BINARY_DIR}/fuzz/work-${arg_NAME}" "${CMAKE_CURRENT_SOURCE_DIR}/${arg_CORPUS}")
-  file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/fuzz/work-${arg_NAME}")
-  set_tests_properties(${arg_NAME} PROPERTIES LABELS fuzz-smoke TIMEOUT 120)
+  set_tests_properties(${arg_NAME} PROPERTIES LABELS fuzz-smoke TIMEOUT 600)
 endfunction()
