@@ -180,17 +180,25 @@ void access_require_admin(struct api_call *call)
         SLICE("this needs the admin token (Authorization: Bearer …); it is in admin.token of the server's data directory"));
 }
 
+bool access_names_agent(struct api_call *call, const char *what)
+{
+    if (call->role == API_ROLE_ADMIN || call->agent.size > 0)
+        return true;
+    reply_problem_with(call, 401,
+                       arena_printf(call->http->arena,
+                                    "%s: say which agent asks, by the header Edict-Agent or the parameter agent_identity",
+                                    what),
+                       NULL, 0);
+    return false;
+}
+
 bool access_owns(struct api_call *call, struct slice owner, const char *what)
 {
-    struct slice detail;
-
-    if (call->role == API_ROLE_ADMIN || (call->agent.size > 0 && slice_equal(call->agent, owner)))
+    if (!access_names_agent(call, what))
+        return false;
+    if (call->role == API_ROLE_ADMIN || slice_equal(call->agent, owner))
         return true;
-    detail = arena_printf(call->http->arena,
-                          call->agent.size > 0
-                              ? "%s does not exist, or belongs to another agent"
-                              : "%s: say which agent asks, by the header Edict-Agent or the parameter agent_identity",
-                          what);
-    reply_problem_with(call, call->agent.size > 0 ? 404 : 401, detail, NULL, 0);
+    reply_problem_with(call, 404, arena_printf(call->http->arena, "%s does not exist, or belongs to another agent", what), NULL,
+                       0);
     return false;
 }

@@ -14,6 +14,8 @@ bool access_check(struct api_call *call);
 bool access_is_admin(const struct api_shared *shared, const struct http_call *http);
 /* Answers 401: this needs the admin token. */
 void access_require_admin(struct api_call *call);
+/* Before `what` is looked up: an agent that does not name itself gets 401, whether it is there or not. */
+bool access_names_agent(struct api_call *call, const char *what);
 /* May the caller see what belongs to `owner`? An agent has to name itself. Never tells apart "not yours" and "not there":
  * answers 404 with `what`, and returns false. */
 bool access_owns(struct api_call *call, struct slice owner, const char *what);

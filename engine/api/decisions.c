@@ -115,6 +115,8 @@ bool decisions_find(struct api_call *call, enum decide_reading reading, struct d
         reply_problem(call, 404, "", "the path names no decision id (a UUID)");
         return false;
     }
+    if (!access_names_agent(call, "the decision"))
+        return false;
     if (ledger_find_id(call->api->shared->ledger, id.bytes, &index, &error) != STATUS_OK ||
         decide_load(call->api->shared->ledger, index, call->http->arena, reading, decision, &error) != STATUS_OK) {
         reply_no_decision(call, &error);

@@ -56,6 +56,8 @@ static bool escalation_find(struct api_call *call, struct escalation_view *view)
         reply_problem(call, 404, "", "the path names no escalation; ids look like ESC-456");
         return false;
     }
+    if (!access_names_agent(call, "the escalation"))
+        return false;
     buf_create(&view->document, call->http->arena);
     status = state_escalation_document(call->api->shared->state, call->http->arena, view->id, call->role == API_ROLE_ADMIN,
                                        &view->document, &view->agent, &view->pending, &error);

@@ -177,6 +177,23 @@ def test_what_is_wished_for_twice_is_told_once(simple):
         assert stream.event()["result"]["resultType"] == "complete"
 
 
+@pytest.mark.parametrize("who", [{"agent": "agent-2"}, {"agent": None}])
+def test_nobody_learns_what_there_is_of_others(simple, who):
+    """Neither by what is said nor by how it is said: REST, tools and resources."""
+    escalation = escalate(simple)
+    decision = simple.call("GET", "/v1/decisions?agent=agent-1", admin=True).json["decisions"][0]["decision_id"]
+    other = decision[:-4] + ("0000" if decision[-4:] != "0000" else "1111")
+    headers = {"Edict-Agent": who["agent"]} if who["agent"] else {}
+    for folder, there, not_there in (("escalations", escalation, "ESC-99"), ("decisions", decision, other)):
+        first, second = (simple.call("GET", f"/v1/{folder}/{id}", headers=headers) for id in (there, not_there))
+        assert (first.status, first.body) == (second.status, second.body)
+        first, second = (modern(simple, "resources/read", {"uri": f"edict://{folder}/{id}"}, **who).last()["error"] for id in (there, not_there))
+        assert (first["code"], first["message"]) == (second["code"], second["message"])
+    for name, argument, there, not_there in (("get_decision", "decision_id", decision, other), ("wait_for_approval", "escalation_id", escalation, "ESC-99")):
+        first, second = (result(call(simple, name, {argument: id}, **who)) for id in (there, not_there))
+        assert first == second and first["isError"] is True
+
+
 # ---- answers ----
 
 
