@@ -339,7 +339,7 @@ enum status ledger_each(struct store *store, uint64_t from, uint64_t to, ledger_
     return check_archived(store, each.expected, error) == STATUS_GONE ? STATUS_GONE : each.status;
 }
 
-enum status ledger_store_archived(struct store *store, uint64_t *count, int64_t *time_ms, struct error *error)
+static enum status read_archived(struct store *store, struct slice key, uint64_t *count, int64_t *time_ms, struct error *error)
 {
     struct arena arena;
     struct slice row;
@@ -348,7 +348,7 @@ enum status ledger_store_archived(struct store *store, uint64_t *count, int64_t 
 
     *count = 0;
     arena_create(&arena, 256, 4096);
-    status = store_get(store, STORE_META, sequencer_archived_key, &arena, &row, error);
+    status = store_get(store, STORE_META, key, &arena, &row, error);
     if (status == STATUS_NOT_FOUND)
         status = STATUS_OK;
     else if (status == STATUS_OK && !sequencer_read_archived(row, count, &last_ms))
@@ -357,6 +357,16 @@ enum status ledger_store_archived(struct store *store, uint64_t *count, int64_t 
         *time_ms = last_ms;
     arena_destroy(&arena);
     return status;
+}
+
+enum status ledger_store_archived(struct store *store, uint64_t *count, int64_t *time_ms, struct error *error)
+{
+    return read_archived(store, sequencer_archived_key, count, time_ms, error);
+}
+
+enum status ledger_store_put_back(struct store *store, uint64_t *count, struct error *error)
+{
+    return read_archived(store, sequencer_put_back_key, count, NULL, error);
 }
 
 static bool take_first(void *context, const struct store_visit *row)

@@ -194,6 +194,8 @@ enum status ledger_scrub(struct ledger *ledger, struct error *error) EDICT_MUST_
 enum status ledger_store_first(struct store *store, uint64_t *first, struct error *error) EDICT_MUST_USE;
 /* The same as the store itself says it: how many entries were archived, and the time (may be NULL) of the last of them. */
 enum status ledger_store_archived(struct store *store, uint64_t *count, int64_t *time_ms, struct error *error) EDICT_MUST_USE;
+/* How many of the entries that are there are in archives that were put back, and under no term of the index. */
+enum status ledger_store_put_back(struct store *store, uint64_t *count, struct error *error) EDICT_MUST_USE;
 /* How many entries a store has counted, by its head row. */
 enum status ledger_store_size(struct store *store, uint64_t *size, struct error *error) EDICT_MUST_USE;
 

@@ -222,11 +222,11 @@ static void end_range(struct run *run)
 static enum status complete_from(struct run *run, uint64_t low, uint64_t size, uint64_t *from)
 {
     const struct ledger_query *query = run->query;
-    uint64_t archived;
-    enum status status = ledger_store_archived(run->store, &archived, NULL, run->error);
+    uint64_t put_back;
+    enum status status = ledger_store_put_back(run->store, &put_back, run->error);
 
-    run->put_back = status == STATUS_OK && query->term_count > 0 && low < archived;
-    *from = run->put_back ? archived : 0;
+    run->put_back = status == STATUS_OK && query->term_count > 0 && low < put_back;
+    *from = run->put_back ? put_back : 0;
     for (size_t i = 0; i < query->term_count && status == STATUS_OK; i++) {
         uint64_t one = 0;
 

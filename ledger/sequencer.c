@@ -8,6 +8,7 @@
 
 const struct slice sequencer_head_key = {"head", 4};
 const struct slice sequencer_archived_key = {"archived", 8};
+const struct slice sequencer_put_back_key = {"put-back", 8};
 
 enum { HEAD_SIZE = 8 + DIGEST_SIZE + 8, ARCHIVED_SIZE = 8 + 8 };
 

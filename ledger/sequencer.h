@@ -54,6 +54,9 @@ void *sequencer_thread(void *ledger);
 extern const struct slice sequencer_head_key;
 /* The row of what is archived: first entry that is here, time of the one before. */
 extern const struct slice sequencer_archived_key;
+/* The same row where archives were put back (store_whole.c), which has none of the other: nothing is missing there, but the
+ * index has only what is not archived. */
+extern const struct slice sequencer_put_back_key;
 bool sequencer_read_archived(struct slice row, uint64_t *first, int64_t *time_ms);
 bool sequencer_read_head(struct slice row, uint64_t *size, struct digest *root, int64_t *time_ms);
 /* What a transaction counts for in the queue. */

@@ -2,6 +2,7 @@
 #include "base/u64be.h"
 #include "ledger/archive_internal.h"
 #include "ledger/ledger.h"
+#include "ledger/sequencer.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -114,8 +115,10 @@ static enum status whole_get(struct store *base, enum store_family family, struc
 
     if (family == STORE_ENTRIES && key.size == WHOLE_KEY_SIZE && read_index(key) < store->first)
         return get_entry(store, read_index(key), arena, value, error);
-    if (family == STORE_META && slice_equal(key, SLICE("archived")))
+    if (family == STORE_META && slice_equal(key, sequencer_archived_key))
         return error_set(error, STATUS_NOT_FOUND, "", "no such row"); /* nothing is missing here */
+    if (family == STORE_META && slice_equal(key, sequencer_put_back_key))
+        key = sequencer_archived_key;
     status = store_get(store->live, family, key, arena, value, error);
     return status == STATUS_NOT_FOUND && family == STORE_BLOBS ? get_blob(store, key, arena, value, error) : status;
 }

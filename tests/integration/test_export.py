@@ -261,15 +261,16 @@ def test_redacted_commands_are_found_by_nothing(new_server, simple_policies):
 
 
 def test_archived_entries_are_said_to_be_missing_and_put_back(simple, tmp_path):
-    for i in range(300):
-        simple.evaluate({"agent_identity": f"agent-{1 + i % 2}", "operation": "read", "command": f"kubectl get pod-{i % 3}"})
+    connection = simple.connect()
+    for i in range(2200):  # past 2,048, where the index begins rows by term: those of archived entries go
+        simple.evaluate({"agent_identity": f"agent-{1 + i % 2}", "operation": "read", "command": f"kubectl get pod-{i % 3}"}, connection=connection)
     whole = {words: simple.cli("ledger", "export", *words).stdout for words in ((), ("--agent", "agent-2"), ("--command-prefix", "kubectl get pod-1"))}
-    shown = simple.cli("ledger", "archive", "--until", "256", "--to", str(tmp_path / "archive"))
+    shown = simple.cli("ledger", "archive", "--until", "2048", "--to", str(tmp_path / "archive"))
     assert shown.returncode == 0, shown.stderr
     rest = simple.cli("ledger", "export", "--progress")
-    assert rest.returncode == 0 and "entries below 256 are archived" in rest.stderr
-    assert rest.stdout.startswith(whole[()][whole[()].index('{"index":256,'):])
-    assert simple.call("GET", "/v1/ledger/export?from=3", admin=True).headers["edict-export-begin"] == "256"
+    assert rest.returncode == 0 and "entries below 2048 are archived" in rest.stderr
+    assert rest.stdout.startswith(whole[()][whole[()].index('{"index":2048,'):])
+    assert simple.call("GET", "/v1/ledger/export?from=3", admin=True).headers["edict-export-begin"] == "2048"
     simple.stop()
     for words, expected in whole.items():
         shown = simple.cli("ledger", "export", "--offline", "--archive", str(tmp_path / "archive"), *words)
