@@ -90,6 +90,7 @@ static bool take_manifest(struct archive *archive, const cJSON *json)
 
     json_get_i64(json, "format", &format);
     json_get_i64(json, "blobs", &blobs);
+    json_get_i64(json, "bytes", &archive->bytes);
     json_get_i64(json, "from", &from);
     json_get_i64(json, "to", &to);
     archive->info.blobs = (uint64_t)blobs;
@@ -97,7 +98,9 @@ static bool take_manifest(struct archive *archive, const cJSON *json)
     archive->info.to = (uint64_t)to;
     return format == ARCHIVE_FORMAT && blobs >= 0 && from >= 0 && to > from && from % ARCHIVE_BUNDLE == 0 &&
            to % ARCHIVE_BUNDLE == 0 && digest_parse(json_get_text(json, "root"), &archive->info.root) &&
-           clock_parse(json_get_text(json, "last_time"), &archive->info.last_time_ms);
+           clock_parse(json_get_text(json, "first_time"), &archive->first_time_ms) &&
+           clock_parse(json_get_text(json, "last_time"), &archive->info.last_time_ms) &&
+           slice_equal_str(json_get_text(json, "origin"), archive->verifier.name);
 }
 
 static enum status read_manifest(struct archive *archive, struct arena *arena, struct error *error)
@@ -112,8 +115,12 @@ static enum status read_manifest(struct archive *archive, struct arena *arena, s
     if (status != STATUS_OK)
         return status;
     digest_sha256(bytes, &archive->info.manifest);
+    status = log_vkey_read(archive->folder, &archive->verifier, error);
+    if (status != STATUS_OK)
+        return status;
     if (json_parse(arena, bytes, &limits, &json, error) != STATUS_OK || !take_manifest(archive, json))
-        return error_set(error, STATUS_CORRUPT, archive->folder, "archive.json is not one of format %d", ARCHIVE_FORMAT);
+        return error_set(error, STATUS_CORRUPT, archive->folder, "archive.json is not one of format %d of this log",
+                         ARCHIVE_FORMAT);
     return STATUS_OK;
 }
 
@@ -123,10 +130,8 @@ static enum status read_checkpoint(struct archive *archive, struct arena *arena,
     struct note note;
     struct slice bytes;
     struct error detail = {0};
-    enum status status = log_vkey_read(archive->folder, &archive->verifier, error);
+    enum status status = read_file(archive, "checkpoint", NOTE_BYTES_MAX, arena, &bytes, error);
 
-    if (status == STATUS_OK)
-        status = read_file(archive, "checkpoint", NOTE_BYTES_MAX, arena, &bytes, error);
     if (status != STATUS_OK)
         return status;
     if (checkpoint_open(arena, bytes, &archive->verifier, 1, &checkpoint, &note, &detail) != STATUS_OK)

@@ -12,6 +12,7 @@ enum { ARCHIVE_FORMAT = 1, ARCHIVE_MANIFEST_MAX = 16384, ARCHIVE_BLOB_MAX = 64 <
 struct archive {
     char folder[FILE_PATH_MAX];
     struct archive_info info;
+    int64_t first_time_ms, bytes; /* as archive.json says */
     struct note_verifier verifier;
     struct digest *level_1; /* one hash a bundle, from 0 on */
     uint64_t level_1_count;

@@ -9,7 +9,7 @@
 struct verifying {
     const struct archive *archive;
     struct arena arena;
-    int64_t last_time_ms;
+    int64_t first_time_ms, last_time_ms;
     struct archive_verified *out;
     struct error *error;
 };
@@ -45,6 +45,8 @@ static enum status check_records(struct verifying *verifying, uint64_t number, c
             return error_set(verifying->error, STATUS_CORRUPT, verifying->archive->folder,
                              "entry %llu is not a valid record, or older than the one before it",
                              (unsigned long long)(number * ARCHIVE_BUNDLE + i));
+        if (verifying->out->entries + i == 0)
+            verifying->first_time_ms = header.time_ms;
         verifying->last_time_ms = header.time_ms;
         verifying->out->bytes += records[i].size;
         archive_leaf(records[i], &leaves[i]);
@@ -68,10 +70,18 @@ static enum status check_bundles(struct verifying *verifying, archive_progress_f
         if (progress)
             progress(context, verifying->out->entries, info->to - info->from);
     }
-    if (status == STATUS_OK && verifying->last_time_ms != info->last_time_ms)
+    if (status != STATUS_OK)
+        return status;
+    if (verifying->first_time_ms != verifying->archive->first_time_ms || verifying->last_time_ms != info->last_time_ms)
         return error_set(verifying->error, STATUS_CORRUPT, verifying->archive->folder,
-                         "archive.json names another time of the last entry");
-    return status;
+                         "archive.json names other times of the first and last entry");
+    /* In a bundle two bytes before each entry say its size. */
+    if (verifying->out->bytes + 2 * verifying->out->entries != (uint64_t)verifying->archive->bytes)
+        return error_set(verifying->error, STATUS_CORRUPT, verifying->archive->folder,
+                         "its bundles have %llu bytes, and archive.json counts %lld",
+                         (unsigned long long)(verifying->out->bytes + 2 * verifying->out->entries),
+                         (long long)verifying->archive->bytes);
+    return STATUS_OK;
 }
 
 /* ---- the levels above: each tile's root is a hash of the level over it ---- */

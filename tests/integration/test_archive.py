@@ -197,6 +197,9 @@ def test_a_changed_archive_is_refused(simple, tmp_path):
     for name in ("archive.json", "checkpoint", "ledger.vkey", "tile/0/000", "tile/1/000.p/1", "tile/entries/000"):
         refused(name)
     refused("archive.json", lambda data: data.__setitem__(slice(None), data.replace(b'"blobs":1', b'"blobs":2')))
+    manifest = json.loads((good / "archive.json").read_text())
+    for name, value in {"bytes": 5, "first_time": "2001-01-01T00:00:00.000Z", "last_time": "2001-01-01T00:00:00.000Z", "origin": "example.com/other", "to": 512}.items():
+        refused("archive.json", lambda data: data.__setitem__(slice(None), json.dumps({**manifest, name: value}).encode()))
     refused(str(next((good / "blobs").iterdir()).relative_to(good)))
     other = subprocess.run([BUILD / "edict", "ledger", "verify", "--archive", good, "--key", "x+00000000+AA=="], capture_output=True, text=True, timeout=60)
     assert other.returncode == 2
