@@ -5,7 +5,6 @@ import io
 import json
 import os
 import re
-import signal
 import socket
 import subprocess
 import threading
@@ -225,7 +224,7 @@ def test_tail_follows(simple):
         shown = [int(line.split()[0]) for line in seen]
         assert shown == sent[sent.index(shown[0]):][:3]
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         process.wait(timeout=60)
 
 
