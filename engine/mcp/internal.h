@@ -55,7 +55,8 @@ struct sessions {
     unsigned char (*ended)[SESSION_SIZE]; /* a ring */
     size_t ended_next;
     _Atomic size_t ended_count;
-    _Atomic size_t subscribed; /* subscriptions of all sessions */
+    _Atomic uint16_t *ended_marks; /* how many of those begin with these two bytes; read without the mutex */
+    _Atomic size_t subscribed;     /* subscriptions of all sessions */
 };
 
 struct mcp_server {

@@ -7,13 +7,14 @@
 
 #include <stdlib.h>
 
-enum { CONTENT_SIZE = 2 + SESSION_SIZE, ID_TEXT_MAX = 256 };
+enum { CONTENT_SIZE = 2 + SESSION_SIZE, ID_TEXT_MAX = 256, MARKS = 65536 };
 
 enum status sessions_create(struct sessions *sessions)
 {
     pthread_mutex_init(&sessions->mutex, NULL);
     sessions->ended = calloc(MCP_SESSIONS_ENDED_MAX, SESSION_SIZE);
-    return sessions->ended ? STATUS_OK : STATUS_NO_MEMORY;
+    sessions->ended_marks = calloc(MARKS, sizeof *sessions->ended_marks);
+    return sessions->ended && sessions->ended_marks ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
 static void session_delete(struct sessions *sessions, struct session *session)
@@ -34,6 +35,7 @@ void sessions_destroy(struct sessions *sessions)
         session_delete(sessions, session);
     }
     free(sessions->ended);
+    free(sessions->ended_marks);
     pthread_mutex_destroy(&sessions->mutex);
 }
 
@@ -56,11 +58,17 @@ struct slice session_issue(struct mcp_call *call, unsigned can, int revision)
                       clock_now_ms(&server->clock) / 1000 + MCP_SESSION_S);
 }
 
+/* Ids are random: hardly any call of a session that goes on has to look through the ring. */
+static _Atomic uint16_t *mark_of(const struct sessions *sessions, const unsigned char id[SESSION_SIZE])
+{
+    return &sessions->ended_marks[id[0] << 8 | id[1]];
+}
+
 static bool has_ended(struct sessions *sessions, const unsigned char id[SESSION_SIZE])
 {
     bool found = false;
 
-    if (atomic_load(&sessions->ended_count) == 0)
+    if (atomic_load(mark_of(sessions, id)) == 0)
         return false;
     pthread_mutex_lock(&sessions->mutex);
     for (size_t i = 0; i < atomic_load(&sessions->ended_count) && !found; i++)
@@ -171,7 +179,10 @@ static void remember_ended(struct sessions *sessions, const unsigned char id[SES
 {
     size_t count = atomic_load(&sessions->ended_count);
 
+    if (count == MCP_SESSIONS_ENDED_MAX)
+        atomic_fetch_sub(mark_of(sessions, sessions->ended[sessions->ended_next]), 1);
     memcpy(sessions->ended[sessions->ended_next], id, SESSION_SIZE);
+    atomic_fetch_add(mark_of(sessions, id), 1);
     sessions->ended_next = (sessions->ended_next + 1) % MCP_SESSIONS_ENDED_MAX;
     if (count < MCP_SESSIONS_ENDED_MAX)
         atomic_store(&sessions->ended_count, count + 1);

@@ -120,6 +120,31 @@ def test_the_end_of_a_session_ends_what_waits_in_it(asking):  # noqa: F811
     assert asking.call("GET", "/v1/escalations", admin=True).json["escalations"] == []
 
 
+def test_ended_sessions_are_remembered_as_many_as_said(simple):
+    """MCP_SESSIONS_ENDED_MAX of docs/limits.md; sessions that go on are none of them."""
+    connection = simple.connect("mcp")
+
+    def post(method, session=None, agent="agent-2", http="POST"):
+        headers = {"Content-Type": "application/json", "Edict-Agent": agent} | ({"Mcp-Session-Id": session} if session else {})
+        params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+        return simple.call(http, "/mcp", request(1, method, params) if http == "POST" else None, headers=headers, connection=connection)
+
+    def begin(agent="agent-2"):
+        return post("initialize", agent=agent).headers["mcp-session-id"]
+
+    def end(session):
+        assert post("", session, http="DELETE").status == 204
+        return session
+
+    lasting, first = begin(), end(begin())
+    ended = [end(begin()) for _ in range(4095)]
+    assert {post("ping", one).status for one in [first, *ended[::50], ended[-1]]} == {404}
+    ended.append(end(begin()))
+    assert post("ping", first).status == 200 and {post("ping", one).status for one in ended[::50]} == {404}
+    assert post("ping", lasting).status == 200
+    connection.close()
+
+
 def test_an_answer_counts_once(asking):  # noqa: F811
     session = Session(asking, {"elicitation": {}})
     with session.post("tools/call", {"name": "evaluate_request", "arguments": SCALE}) as asked:
