@@ -11,6 +11,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* gcc and clang say it differently. */
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+#define CONFINE_SANITIZED 1
+#elif defined __has_feature
+#define CONFINE_SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#else
+#define CONFINE_SANITIZED 0
+#endif
+
 enum { DESCRIPTORS_MAX = 1024 };
 
 static enum status refused(struct error *error, const char *what)
@@ -36,7 +45,7 @@ static enum status limit_resources(const struct confine_options *options, struct
         status = limit(RLIMIT_NOFILE, DESCRIPTORS_MAX, "descriptors", error);
     if (status == STATUS_OK)
         status = limit(RLIMIT_CPU, options->cpu_s, "processor time", error);
-#if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__ /* their shadow memory is address space, too */
+#if !CONFINE_SANITIZED /* the shadow memory of sanitizers is address space, too */
     if (status == STATUS_OK)
         status = limit(RLIMIT_AS, options->memory_bytes, "memory", error);
 #endif
