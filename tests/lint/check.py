@@ -150,7 +150,7 @@ MORE_BAD = [
     ("includes", "engine/api/a.c", "#include <lua.h>\n"),
     ("includes", "engine/decide.h", "struct http_call;\n"),
     ("hygiene", "engine/base/a.c", "/* TODO */\n"),
-    ("hygiene", "a.md", "see /work/main\n"),
+    ("hygiene", "a.md", "see /" + "work/main\n"),
     ("hygiene", "a.txt", "no newline"),
     ("hygiene", "engine/base/a.h", "\n" * 800),
     ("hygiene", "engine/base/a.c", "int a;\n"),  # a folder without a README
