@@ -273,12 +273,10 @@ bool proof_verify_consistency(const struct proof *proof, uint64_t old_size, uint
     struct digest old_hash, hash;
     size_t next = 0;
 
-    if (old_size > size)
+    if (old_size == 0 || old_size > size) /* of the empty tree, which begins every one, nothing can be proved */
         return false;
     if (old_size == size)
         return proof->count == 0 && digest_equal(old_root, root);
-    if (old_size == 0) /* the empty tree is the beginning of every one */
-        return proof->count == 0;
     for (; at & 1; at >>= 1)
         last >>= 1;
     if (at == 0) {

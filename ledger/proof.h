@@ -31,6 +31,7 @@ enum status proof_tile(struct store *store, unsigned level, uint64_t number, uns
 void proof_leaf(struct slice record, struct digest *out);
 bool proof_verify_inclusion(const struct proof *proof, uint64_t index, uint64_t size, const struct digest *leaf,
                             const struct digest *root);
+/* Never of the empty tree: whatever its root is said to be, nothing would be proved. */
 bool proof_verify_consistency(const struct proof *proof, uint64_t old_size, uint64_t size, const struct digest *old_root,
                               const struct digest *root);
 
