@@ -13,7 +13,10 @@ enum {
     ROCKS_FORMAT = 2, /* 1: without the family "private" */
     ROCKS_FORMAT_OLDEST = 1,
     ROCKS_WRITE_BUFFER =
-        8 << 20,                /* of one family; large ones would only sit in memory: groups are small and the log has them */
+        8 << 20, /* of one family; large ones would only sit in memory: groups are small and the log has them */
+    ROCKS_ENTRIES_BUFFER = 2 << 20, /* of the family that has most of the bytes; see family_options */
+    ROCKS_WRITE_BUFFERS = 4,
+    ROCKS_FILE_BUFFER = 128 << 10,
     ROCKS_TOTAL_WAL = 64 << 20, /* beyond it families are flushed so that the log can be dropped */
     ROCKS_CACHE = 16 << 20,     /* blocks, shared by all families */
     ROCKS_OPEN_FILES = 256,
@@ -326,9 +329,9 @@ static const char without_setter[] = "track_and_verify_wals_in_manifest=true;max
  * Left at their defaults, on purpose: unordered_write (readers could see a later group without an earlier one), pipelined
  * writes (a group could be applied before the one that failed), manual_wal_flush and wal_bytes_per_sync (a commit is written
  * and synced when it returns), recycled logs (old records behind a torn tail would look like new ones), WAL compression (not
- * ready in 7.8), mapped or direct writes, TTL and FIFO compaction (rows would expire without an entry).
+ * ready in 7.8), mapped writes, TTL and FIFO compaction (rows would expire without an entry).
  */
-static rocksdb_options_t *family_options(rocksdb_cache_t *cache, int family, char **message)
+static rocksdb_options_t *family_options(rocksdb_cache_t *cache, int family, bool direct, char **message)
 {
     rocksdb_options_t *plain = rocksdb_options_create(), *options = rocksdb_options_create();
 
@@ -340,7 +343,14 @@ static rocksdb_options_t *family_options(rocksdb_cache_t *cache, int family, cha
      * follows it, as the default would. (A last write with sectors missing is looked at in open_database.) */
     rocksdb_options_set_wal_recovery_mode(options, rocksdb_tolerate_corrupted_tail_records_recovery);
     rocksdb_options_set_paranoid_checks(options, 1); /* refuse damaged files at open; stop writing after a failed write */
-    rocksdb_options_set_write_buffer_size(options, ROCKS_WRITE_BUFFER);
+    /* A commit waits for its sync, and a sync for whatever else the disk is writing. So the usual flush is small and soon over
+     * (the keys of entries only grow: their files are moved down, never rewritten); what it writes goes past the page cache in
+     * small pieces, where the file system can do that, for a commit of its journal would wait for pages too; and writes need
+     * not wait while a flush is late. bench/README.md has the figures. */
+    rocksdb_options_set_write_buffer_size(options, family == STORE_ENTRIES ? ROCKS_ENTRIES_BUFFER : ROCKS_WRITE_BUFFER);
+    rocksdb_options_set_max_write_buffer_number(options, ROCKS_WRITE_BUFFERS);
+    rocksdb_options_set_use_direct_io_for_flush_and_compaction(options, direct);
+    rocksdb_options_set_writable_file_max_buffer_size(options, ROCKS_FILE_BUFFER);
     rocksdb_options_set_max_total_wal_size(options, ROCKS_TOTAL_WAL);
     rocksdb_options_set_max_open_files(options, ROCKS_OPEN_FILES);
     rocksdb_options_set_max_background_jobs(options, 2); /* one flush beside one compaction: neither waits for the other */
@@ -411,12 +421,15 @@ static char *open_once(struct rocks_store *store, const char *folder, bool read_
 
 static enum status open_database(struct rocks_store *store, const char *folder, bool read_only, struct error *error)
 {
+    bool direct = false;
     char *message = NULL;
 
-    if (!read_only)
+    if (!read_only) {
         (void)mkdir(folder, 0700); /* as RocksDB would, but for nobody else to read, whatever the umask and the folder above */
+        direct = file_takes_direct_writes(folder);
+    }
     for (int f = 0; f < STORE_FAMILY_COUNT && !message; f++)
-        store->options[f] = family_options(store->cache, f, &message);
+        store->options[f] = family_options(store->cache, f, direct, &message);
     if (message)
         return open_failed(folder, message, error);
     if (read_only && lacks_family(store, folder, family_names[STORE_PRIVATE]))

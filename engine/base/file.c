@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FILE_COPY_BYTES = 1 << 16 };
+enum { FILE_COPY_BYTES = 1 << 16, FILE_PAGE = 4096 };
 
 enum status file_path(char out[FILE_PATH_MAX], const char *folder, const char *name, struct error *error)
 {
@@ -203,6 +203,17 @@ bool file_is_own_folder(const char *path)
     struct stat info;
 
     return lstat(path, &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == geteuid();
+}
+
+bool file_takes_direct_writes(const char *folder)
+{
+    static _Alignas(FILE_PAGE) const char page[FILE_PAGE]; /* what direct writes ask for */
+    int fd = open(folder, O_TMPFILE | O_WRONLY | O_DIRECT | O_CLOEXEC, 0600);
+    bool taken = fd >= 0 && write(fd, page, sizeof page) == (ssize_t)sizeof page;
+
+    if (fd >= 0)
+        close(fd);
+    return taken;
 }
 
 bool file_lies_in(const char *path, const char *folder, bool deep)

@@ -41,6 +41,9 @@ enum status file_make_parents(const char *folder, const char *name, struct error
 bool file_is_own_folder(const char *path);
 /* Is `path` (whose last name need not exist) in the folder, wherever links lead? `deep`: also below folders in it. */
 bool file_lies_in(const char *path, const char *folder, bool deep);
+/* Can files there be written past the page cache (O_DIRECT)? tmpfs, for one, may say no. Writes a page to a file without a
+ * name. */
+bool file_takes_direct_writes(const char *folder);
 /* Does the folder hold nothing? True also when it does not exist. */
 bool file_folder_is_empty(const char *folder);
 /* Regular files and folders, synced; `to` must not exist. Nothing else may be there: no links, no devices. */

@@ -53,7 +53,7 @@ static int open_any(const char *path, int flags, mode_t mode)
     const char *name = oplog_below(path, room);
     int fd;
 
-    if (!name)
+    if (!name || (flags & O_TMPFILE) == O_TMPFILE) /* a file without a name is in no image */
         return real_open(path, flags, mode);
     oplog_lock();
     fd = open_below(path, name, flags, mode);

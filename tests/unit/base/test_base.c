@@ -1,7 +1,8 @@
-/* arena, buf, clock, inbox, slice, status, text. */
+/* arena, buf, clock, file, inbox, slice, status, text. */
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/inbox.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -251,6 +252,21 @@ START_TEST(edit_distance)
 }
 END_TEST
 
+START_TEST(direct_writes_are_tried_and_leave_nothing)
+{
+    char folder[] = "/tmp/edict-test-XXXXXX";
+    struct error error;
+
+    ck_assert(!file_takes_direct_writes("/proc/self")); /* nothing can be made there */
+    ck_assert(!file_takes_direct_writes("/no/such/folder"));
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    (void)file_takes_direct_writes(folder); /* yes or no: that is the file system's */
+    ck_assert(file_folder_is_empty(folder));
+    ck_assert_int_eq(file_sync_folder(folder, &error), STATUS_OK);
+    ck_assert_int_eq(rmdir(folder), 0);
+}
+END_TEST
+
 START_TEST(log_lines_are_one_line_whatever_they_hold)
 {
     int ends[2];
@@ -292,6 +308,7 @@ int main(void)
     tcase_add_test(tests, utf8_is_checked);
     tcase_add_test(tests, what_is_unsafe_is_escaped);
     tcase_add_test(tests, edit_distance);
+    tcase_add_test(tests, direct_writes_are_tried_and_leave_nothing);
     tcase_add_test(tests, log_lines_are_one_line_whatever_they_hold);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
