@@ -11,6 +11,9 @@ struct reader {
     unsigned level; /* of the tile in `hashes` */
     uint64_t number;
     bool cached;
+    bool edge; /* tile `edge_number` of `edge_level` was asked for last, and is not full */
+    unsigned edge_level;
+    uint64_t edge_number;
     struct digest hashes[MERKLE_TILE_HASHES];
 };
 
@@ -36,9 +39,16 @@ static enum status load_full_tile(struct reader *reader, unsigned level, uint64_
 
     if (reader->cached && reader->level == level && reader->number == number)
         return STATUS_OK;
+    if (reader->edge && reader->edge_level == level && reader->edge_number == number)
+        return STATUS_NOT_FOUND;
     merkle_tile_key(level, number, key);
     arena_reset(&reader->arena);
     status = store_get(reader->store, STORE_TILES, slice_from(key, sizeof key), &reader->arena, &tile, reader->error);
+    if (status == STATUS_NOT_FOUND) {
+        reader->edge = true;
+        reader->edge_level = level;
+        reader->edge_number = number;
+    }
     if (status != STATUS_OK)
         return status;
     if (tile.size != sizeof reader->hashes)

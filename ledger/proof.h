@@ -1,6 +1,7 @@
 /*
  * Proofs about the log's tree, computed from its stored tiles: what RFC 6962 (2.1.1, 2.1.2) calls audit path and consistency
- * proof, and their verification. Reading costs a few tiles and at most 255 records a level, never a scan. Any thread.
+ * proof, and their verification. Reading costs at most 257 tiles a level, at the lowest 255 records instead: never a scan. Any
+ * thread.
  */
 #ifndef EDICT_LEDGER_PROOF_H
 #define EDICT_LEDGER_PROOF_H

@@ -179,6 +179,105 @@ START_TEST(large_trees_are_read_from_their_tiles)
 }
 END_TEST
 
+/* ---- trees that no store could hold: every record is the same, so that every tile of a level is ---- */
+
+struct vast {
+    struct store base;
+    uint64_t size;
+    size_t reads;
+    struct digest perfect[64]; /* of 2^k leaves */
+};
+
+static uint64_t number_at(const char *bytes)
+{
+    uint64_t number = 0;
+
+    for (int i = 0; i < 8; i++)
+        number = number << 8 | (unsigned char)bytes[i];
+    return number;
+}
+
+static enum status vast_get(struct store *base, enum store_family family, struct slice key, struct arena *room,
+                            struct slice *value, struct error *failure)
+{
+    struct vast *vast = (struct vast *)base;
+    struct digest tile[MERKLE_TILE_HASHES];
+    unsigned level = (unsigned char)key.data[0];
+
+    vast->reads++;
+    if (family == STORE_ENTRIES) {
+        ck_assert_uint_lt(number_at(key.data), vast->size);
+        *value = SLICE("same");
+        return STATUS_OK;
+    }
+    ck_assert_int_eq(family, STORE_TILES);
+    if (number_at(key.data + 1) >= vast->size >> (8 * (level + 1)))
+        return error_set(failure, STATUS_NOT_FOUND, "", "not full");
+    for (int i = 0; i < MERKLE_TILE_HASHES; i++)
+        tile[i] = vast->perfect[8 * level];
+    *value = arena_copy(room, slice_from(tile, sizeof tile));
+    return STATUS_OK;
+}
+
+/* There is nothing else that a proof could call: neither scans nor writes. */
+static const struct store_ops vast_ops = {.get = vast_get};
+
+static void vast_root(const struct vast *vast, uint64_t size, struct digest *root)
+{
+    bool any = false;
+
+    for (int k = 0; k < 64; k++) {
+        if (!(size >> k & 1))
+            continue;
+        if (any)
+            merkle_hash_node(&vast->perfect[k], root, root);
+        else
+            *root = vast->perfect[k];
+        any = true;
+    }
+}
+
+/* On each level a proof reads what a tile that is not full is made of, and a tile of the path; that the first is not there,
+ * once. */
+static void prove_in(struct vast *vast, uint64_t index, uint64_t size, size_t most)
+{
+    struct digest old_root, root;
+    struct proof proof;
+
+    vast_root(vast, size, &root);
+    vast->reads = 0;
+    ck_assert(proof_inclusion(&vast->base, index, size, &proof, &error) == STATUS_OK);
+    ck_assert_uint_le(vast->reads, most);
+    ck_assert(proof_verify_inclusion(&proof, index, size, &vast->perfect[0], &root));
+    vast_root(vast, index + 1, &old_root);
+    vast->reads = 0;
+    ck_assert(proof_consistency(&vast->base, index + 1, size, &proof, &error) == STATUS_OK);
+    ck_assert_uint_le(vast->reads, most);
+    ck_assert(proof_verify_consistency(&proof, index + 1, size, &old_root, &root));
+}
+
+START_TEST(a_proof_among_very_many_reads_a_few_tiles)
+{
+    static const uint64_t sizes[] = {100000000, 100007935 /* every tile at the edge lacks one hash */,
+                                     (UINT64_C(1) << 40) + 12345, (UINT64_C(1) << 48) - 1};
+    struct vast vast = {.base = {.ops = &vast_ops}};
+
+    proof_leaf(SLICE("same"), &vast.perfect[0]);
+    for (int k = 1; k < 64; k++)
+        merkle_hash_node(&vast.perfect[k - 1], &vast.perfect[k - 1], &vast.perfect[k]);
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        size_t levels = 1;
+
+        vast.size = sizes[s];
+        for (uint64_t rest = vast.size; rest > MERKLE_TILE_HASHES; rest >>= 8)
+            levels++;
+        for (uint64_t i = 1; i <= 20; i++)
+            prove_in(&vast, vast.size / 20 * i - i, vast.size, (MERKLE_TILE_HASHES + 2) * levels);
+        prove_in(&vast, vast.size - 1, vast.size, (MERKLE_TILE_HASHES + 2) * levels);
+    }
+}
+END_TEST
+
 /* ---- notes ---- */
 
 static const char neumann[] = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
@@ -392,6 +491,7 @@ int main(void)
     tcase_add_test(tests, roots_are_those_of_certificate_transparency);
     tcase_add_test(tests, every_small_proof_verifies_and_no_other);
     tcase_add_test(tests, large_trees_are_read_from_their_tiles);
+    tcase_add_test(tests, a_proof_among_very_many_reads_a_few_tiles);
     tcase_add_test(tests, notes_are_those_of_go);
     tcase_add_test(tests, every_changed_byte_of_a_proof_file_is_seen);
     tcase_add_test(tests, tiles_have_one_path);
