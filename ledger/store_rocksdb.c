@@ -14,7 +14,7 @@ enum {
     ROCKS_FORMAT_OLDEST = 1,
     ROCKS_WRITE_BUFFER =
         8 << 20, /* of one family; large ones would only sit in memory: groups are small and the log has them */
-    ROCKS_ENTRIES_BUFFER = 2 << 20, /* of the family that has most of the bytes; see family_options */
+    ROCKS_ENTRIES_BUFFER = 4 << 20, /* of the family that has most of the bytes; see family_options */
     ROCKS_WRITE_BUFFERS = 4,
     ROCKS_FILE_BUFFER = 128 << 10,
     ROCKS_TOTAL_WAL = 64 << 20, /* beyond it families are flushed so that the log can be dropped */
@@ -343,10 +343,11 @@ static rocksdb_options_t *family_options(rocksdb_cache_t *cache, int family, boo
      * follows it, as the default would. (A last write with sectors missing is looked at in open_database.) */
     rocksdb_options_set_wal_recovery_mode(options, rocksdb_tolerate_corrupted_tail_records_recovery);
     rocksdb_options_set_paranoid_checks(options, 1); /* refuse damaged files at open; stop writing after a failed write */
-    /* A commit waits for its sync, and a sync for whatever else the disk is writing. So the usual flush is small and soon over
-     * (the keys of entries only grow: their files are moved down, never rewritten); what it writes goes past the page cache in
-     * small pieces, where the file system can do that, for a commit of its journal would wait for pages too; and writes need
-     * not wait while a flush is late. bench/README.md has the figures. */
+    /* A commit waits for its sync, and a sync for whatever else the disk is writing. So the usual flush, of entries, is small
+     * and soon over. (Not smaller: their keys only grow, so that their files are moved down and never merged, and RocksDB goes
+     * through all of them whenever it adds one.) What is flushed goes past the page cache in small pieces, where the file
+     * system can do that, for a commit of its journal would wait for pages too. And writes need not wait while a flush is late.
+     * bench/README.md has the figures. */
     rocksdb_options_set_write_buffer_size(options, family == STORE_ENTRIES ? ROCKS_ENTRIES_BUFFER : ROCKS_WRITE_BUFFER);
     rocksdb_options_set_max_write_buffer_number(options, ROCKS_WRITE_BUFFERS);
     rocksdb_options_set_use_direct_io_for_flush_and_compaction(options, direct);
