@@ -172,6 +172,22 @@ static ssize_t write_bytes(int fd, const void *data, size_t size, off_t offset)
     return written;
 }
 
+/* What comes through of a write that is cut. Of one past the page cache whole pages do: the kernel takes nothing else. */
+static size_t half_of(int fd, size_t size)
+{
+    enum { PAGE = 4096 };
+
+    return fcntl(fd, F_GETFL) & O_DIRECT ? size / 2 / PAGE * PAGE : size / 2;
+}
+
+/* Half of it, and success: what is left can be written next. One byte or page is not less than itself. */
+static ssize_t write_short(int fd, const void *data, size_t size, off_t offset)
+{
+    size_t half = half_of(fd, size);
+
+    return write_bytes(fd, data, half > 0 ? half : size, offset);
+}
+
 /* One write to a file below the root, and what is to happen to it. offset -1: where the descriptor stands. */
 static ssize_t write_below(int fd, const void *data, size_t size, off_t offset)
 {
@@ -181,10 +197,12 @@ static ssize_t write_below(int fd, const void *data, size_t size, off_t offset)
     oplog_lock();
     fault = oplog_take(OPLOG_KIND_WRITE, oplog_object(fd));
     if (fault == OPLOG_FAULT_TORN) {
-        (void)write_bytes(fd, data, size / 2, offset);
+        (void)write_bytes(fd, data, half_of(fd, size), offset);
         errno = EIO;
+    } else if (fault == OPLOG_FAULT_SHORT) {
+        written = write_short(fd, data, size, offset);
     } else if (!oplog_fails(fault)) {
-        written = write_bytes(fd, data, fault == OPLOG_FAULT_SHORT ? (size + 1) / 2 : size, offset);
+        written = write_bytes(fd, data, size, offset);
     }
     if (fault == OPLOG_FAULT_DIE)
         oplog_die();
