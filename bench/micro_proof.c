@@ -89,7 +89,7 @@ static void add_entry(struct merkle *merkle, struct store_batch *batch, uint64_t
 
 static void make_tree(struct tree *tree, const char *folder, const char *name, uint64_t size)
 {
-    char path[PATH_SIZE];
+    char path[PATH_SIZE + 64];
     struct error error = {0};
     struct merkle *merkle = malloc(sizeof *merkle);
     struct store_batch *batch;
