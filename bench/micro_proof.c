@@ -7,6 +7,7 @@
  *
  * A large tree and a small one, in turn, a proof each. 100 million entries are 3.2 GB of tiles.
  */
+#include "base/u64be.h"
 #include "ledger/merkle.h"
 #include "ledger/proof.h"
 
@@ -63,8 +64,7 @@ static uint64_t random_below(uint64_t bound)
 
 static struct slice number_of(uint64_t index, char out[8])
 {
-    for (int i = 0; i < 8; i++)
-        out[i] = (char)(index >> (56 - 8 * i));
+    u64be_put(out, index);
     return slice_from(out, 8);
 }
 

@@ -1,4 +1,5 @@
 /* Proofs, signed notes, checkpoints, proof files and tile paths: published vectors, and every size against a plain tree. */
+#include "base/u64be.h"
 #include "ledger/log_key.h"
 #include "ledger/merkle.h"
 #include "ledger/tlog_proof.h"
@@ -188,15 +189,6 @@ struct vast {
     struct digest perfect[64]; /* of 2^k leaves */
 };
 
-static uint64_t number_at(const char *bytes)
-{
-    uint64_t number = 0;
-
-    for (int i = 0; i < 8; i++)
-        number = number << 8 | (unsigned char)bytes[i];
-    return number;
-}
-
 static enum status vast_get(struct store *base, enum store_family family, struct slice key, struct arena *room,
                             struct slice *value, struct error *failure)
 {
@@ -206,12 +198,12 @@ static enum status vast_get(struct store *base, enum store_family family, struct
 
     vast->reads++;
     if (family == STORE_ENTRIES) {
-        ck_assert_uint_lt(number_at(key.data), vast->size);
+        ck_assert_uint_lt(u64be_get(key.data), vast->size);
         *value = SLICE("same");
         return STATUS_OK;
     }
     ck_assert_int_eq(family, STORE_TILES);
-    if (number_at(key.data + 1) >= vast->size >> (8 * (level + 1)))
+    if (u64be_get(key.data + 1) >= vast->size >> (8 * (level + 1)))
         return error_set(failure, STATUS_NOT_FOUND, "", "not full");
     for (int i = 0; i < MERKLE_TILE_HASHES; i++)
         tile[i] = vast->perfect[8 * level];
