@@ -162,11 +162,12 @@ def sweep(trace, wanted):
 
 
 def every_point(trace, share=1):
-    """Each point with all bytes and names lost, and with one of the other variants in turn; `share`: one in so many points, and
-    those where a checkpoint has just become durable."""
+    """Each point with all bytes and names lost, and with one of the other variants in turn, no pair twice; `share`: one in so many
+    points, and those where a checkpoint has just become durable (which may be among the former)."""
     others = itertools.cycle(disk.VARIANTS[1:])
     told = [(point, disk.LOST, point) for point in trace.checkpoint_points()] if share > 1 else []
-    return told + [(point, variant, point) for point in trace.points()[::share] for variant in (disk.LOST, next(others))]
+    shared = [(point, variant, point) for point in trace.points()[::share] for variant in (disk.LOST, next(others))]
+    return list(dict.fromkeys(told + shared))
 
 
 # ---- live runs ----

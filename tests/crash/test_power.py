@@ -123,6 +123,14 @@ def test_the_shim_sees_every_change(trace):
     assert sum(operation.op == "U" and disk.text(operation).endswith(".sst") for operation in trace.operations) >= 2  # compacted away
 
 
+def test_a_checkpoint_at_a_share_of_the_points_is_one_point(trace):
+    """Images are folders named for their point: a point that is asked for twice would be in its own way."""
+    for share in range(1, 41):
+        wanted = points.every_point(trace, share)
+        assert len(set(wanted)) == len(wanted), f"one in {share}"
+        assert share == 1 or {point for point, _, _ in wanted} >= set(trace.checkpoint_points())
+
+
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_nothing_answered_is_lost(trace, full, shard):
     wanted = points.every_point(trace, 1 if full else QUICK_SHARE)[shard::SHARDS]
