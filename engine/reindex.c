@@ -14,7 +14,6 @@ struct reindex {
     struct store *store;
     struct store_batch *batch;
     struct postings postings;
-    struct recent recent;
     struct arena arena; /* of a group's records */
     size_t removed;
 };
@@ -71,10 +70,10 @@ static enum status add_entry(void *context, uint64_t index, struct slice record,
 /* A whole span of entries as rows by term; the last, partial one as if it were one group. */
 static enum status write_group(struct reindex *reindex, uint64_t from, uint64_t to, struct error *error)
 {
-    if (to % RECENT_SPAN != 0)
-        return recent_write(&reindex->recent, reindex->store, &reindex->postings, from, to, reindex->batch, error);
-    return postings_write(&reindex->postings, reindex->batch) ? STATUS_OK
-                                                              : error_set(error, STATUS_NO_MEMORY, "", "out of memory");
+    bool ok = to % RECENT_SPAN == 0 ? postings_write(&reindex->postings, reindex->batch)
+                                    : recent_put_row(&reindex->postings, from, reindex->batch);
+
+    return ok ? STATUS_OK : error_set(error, STATUS_NO_MEMORY, "", "out of memory");
 }
 
 static enum status add_group(struct reindex *reindex, uint64_t from, uint64_t to, struct error *error)
@@ -115,7 +114,6 @@ enum status reindex_run(const struct reindex_options *options, uint64_t *entries
     if (!reindex.batch)
         return error_set(error, STATUS_NO_MEMORY, "", "out of memory");
     postings_create(&reindex.postings);
-    recent_create(&reindex.recent);
     arena_create(&reindex.arena, 1 << 20, REINDEX_ARENA_MAX);
     status = put_version(&reindex, false, error);
     if (status == STATUS_OK)
@@ -125,7 +123,6 @@ enum status reindex_run(const struct reindex_options *options, uint64_t *entries
     if (status == STATUS_OK)
         status = put_version(&reindex, true, error);
     arena_destroy(&reindex.arena);
-    recent_destroy(&reindex.recent);
     postings_destroy(&reindex.postings);
     options->store->ops->batch_delete(reindex.batch);
     return status;

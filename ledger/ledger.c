@@ -125,6 +125,8 @@ enum status ledger_open(struct store *store, const struct ledger_options *option
         status = scrub_load(&ledger->scrub, store, error);
     if (status == STATUS_OK)
         status = index_version_upgrade(store, ledger->next_index, error);
+    if (status == STATUS_OK)
+        status = recent_load(&ledger->recent, store, ledger->next_index, error);
     if (status == STATUS_OK) {
         ledger->root_size = ledger->next_index;
         atomic_store(&ledger->sequenced, ledger->next_index);

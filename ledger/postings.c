@@ -84,10 +84,9 @@ static bool grow_items(struct postings *postings)
     return true;
 }
 
-uint32_t postings_term(struct postings *postings, char kind, struct slice value, bool copy)
+/* `cut` as postings_cut() leaves it. */
+static uint32_t find_term(struct postings *postings, uint64_t hash, char kind, struct slice cut, bool copy)
 {
-    struct slice cut = postings_cut(value);
-    uint64_t hash = slice_hash(cut, (unsigned char)kind);
     uint32_t *slot;
 
     if (postings->term_count == postings->term_capacity && !grow_terms(postings)) {
@@ -96,16 +95,23 @@ uint32_t postings_term(struct postings *postings, char kind, struct slice value,
     }
     slot = find_slot(postings, hash, kind, cut);
     if (*slot == 0) {
-        if (copy)
-            cut = arena_copy(&postings->arena, cut);
-        if (!cut.data && value.size > 0) {
+        struct slice value = copy ? arena_copy(&postings->arena, cut) : cut;
+
+        if (!value.data && cut.size > 0) {
             postings->failed = true;
             return POSTINGS_NO_TERM;
         }
-        postings->terms[postings->term_count] = (struct posting_term){.kind = kind, .value = cut, .hash = hash};
+        postings->terms[postings->term_count] = (struct posting_term){.kind = kind, .value = value, .hash = hash};
         *slot = (uint32_t)++postings->term_count;
     }
     return *slot - 1;
+}
+
+uint32_t postings_term(struct postings *postings, char kind, struct slice value, bool copy)
+{
+    struct slice cut = postings_cut(value);
+
+    return find_term(postings, slice_hash(cut, (unsigned char)kind), kind, cut, copy);
 }
 
 void postings_add_index(struct postings *postings, uint32_t at, uint64_t index)
@@ -143,6 +149,18 @@ bool postings_add(struct postings *postings, const struct ledger_entry *entry)
         postings->failed = postings->failed || !id.data;
         if (id.data)
             add(postings, LEDGER_TERM_ESCALATION, id, entry->index);
+    }
+    return !postings->failed;
+}
+
+bool postings_append(struct postings *postings, const struct postings *later, bool copy)
+{
+    for (size_t t = 0; t < later->term_count && !postings->failed; t++) {
+        const struct posting_term *term = &later->terms[t];
+        uint32_t at = find_term(postings, term->hash, term->kind, term->value, copy);
+
+        for (size_t i = 0; at != POSTINGS_NO_TERM && i < term->count; i++)
+            postings_add_index(postings, at, later->sorted[term->from + i]);
     }
     return !postings->failed;
 }

@@ -45,6 +45,9 @@ bool postings_add(struct postings *postings, const struct ledger_entry *entry);
 uint32_t postings_term(struct postings *postings, char kind, struct slice value, bool copy);
 /* Indices of a term ascend; one that is repeated counts once. Sets `failed` when out of memory. */
 void postings_add_index(struct postings *postings, uint32_t term, uint64_t index);
+/* All that `later` has, which is sorted and only has indices past those that are here. Its values are copied, or with `copy`
+ * false must live as those of postings_add do. Hashes nothing again. False when out of memory. */
+bool postings_append(struct postings *postings, const struct postings *later, bool copy);
 /* Fills `sorted` and the terms' `from`. False when out of memory, now or before. */
 bool postings_sort(struct postings *postings);
 /* Writes the rows of what was added, and forgets it. False when out of memory. */

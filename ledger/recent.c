@@ -2,6 +2,7 @@
 
 #include "ledger/leb128.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum { KEY_SIZE = 1 + 8, RECENT_INDICES_INITIAL = 256 };
@@ -35,16 +36,16 @@ struct row_term {
 
 struct row_reader {
     bool (*wants)(void *context, const struct row_term *term);
-    bool (*add)(void *context, uint64_t index); /* an index of the term asked about last; false: out of memory */
+    enum status (*add)(void *context, uint64_t index); /* an index of the term asked about last: OK, NO_MEMORY or CORRUPT */
     void *context;
-    bool damaged, out_of_memory;
+    enum status status;
 };
 
 static bool read_term(struct slice *rest, struct row_term *term)
 {
     uint64_t size;
 
-    if (rest->size == 0)
+    if (rest->size == 0 || rest->data[0] == '\0')
         return false;
     term->kind = rest->data[0];
     *rest = slice_sub(*rest, 1, SIZE_MAX);
@@ -52,24 +53,23 @@ static bool read_term(struct slice *rest, struct row_term *term)
         return false;
     term->value = slice_sub(*rest, 0, size);
     *rest = slice_sub(*rest, size, SIZE_MAX);
-    return leb128_take(rest, &term->count);
+    return leb128_take(rest, &term->count) && term->count > 0;
 }
 
-static bool read_indices(struct row_reader *reader, struct slice *rest, const struct row_term *term, uint64_t index)
+static enum status read_indices(struct row_reader *reader, struct slice *rest, const struct row_term *term, uint64_t index)
 {
     bool wanted = reader->wants(reader->context, term);
+    enum status status = STATUS_OK;
     uint64_t delta;
 
-    for (uint64_t i = 0; i < term->count; i++) {
-        if (!leb128_take(rest, &delta))
-            return false;
+    for (uint64_t i = 0; i < term->count && status == STATUS_OK; i++) {
+        if (!leb128_take(rest, &delta) || (i > 0 && delta == 0) || delta > UINT64_MAX - index)
+            return STATUS_CORRUPT;
         index += delta;
-        if (wanted && !reader->add(reader->context, index)) {
-            reader->out_of_memory = true;
-            return false;
-        }
+        if (wanted)
+            status = reader->add(reader->context, index);
     }
-    return true;
+    return status;
 }
 
 static bool read_row(void *context, const struct store_visit *row)
@@ -80,27 +80,29 @@ static bool read_row(void *context, const struct store_visit *row)
 
     for (size_t i = 1; i < row->key.size; i++)
         first = first << 8 | (unsigned char)row->key.data[i];
-    while (rest.size > 0) {
+    while (rest.size > 0 && reader->status == STATUS_OK) {
         struct row_term term;
 
-        if (row->key.size != KEY_SIZE || !read_term(&rest, &term) || !read_indices(reader, &rest, &term, first)) {
-            reader->damaged = true;
-            return false;
-        }
+        if (row->key.size == KEY_SIZE && read_term(&rest, &term))
+            reader->status = read_indices(reader, &rest, &term, first);
+        else
+            reader->status = STATUS_CORRUPT;
     }
-    return true;
+    return reader->status == STATUS_OK;
 }
 
-static enum status read_rows(struct store *store, uint64_t from, uint64_t to, struct row_reader *reader, struct error *error)
+/* All that a ledger of `size` entries has. */
+static enum status read_rows(struct store *store, uint64_t size, struct row_reader *reader, struct error *error)
 {
-    char first[KEY_SIZE], last[KEY_SIZE];
-    enum status status =
-        store->ops->scan(store, STORE_POSTINGS, row_key(from, first), row_key(to, last), false, read_row, reader, error);
+    char from[KEY_SIZE], to[KEY_SIZE];
+    enum status status = store->ops->scan(store, STORE_POSTINGS, row_key(recent_from(size), from), row_key(UINT64_MAX, to),
+                                          false, read_row, reader, error);
 
-    if (status == STATUS_OK && reader->out_of_memory)
+    if (status == STATUS_OK && reader->status == STATUS_NO_MEMORY)
         return error_set(error, STATUS_NO_MEMORY, "", "out of memory");
-    if (status == STATUS_OK && reader->damaged)
-        return error_set(error, STATUS_CORRUPT, "", "a row of the ledger's index is damaged");
+    if (status == STATUS_OK && reader->status == STATUS_CORRUPT)
+        return error_set(error, STATUS_CORRUPT, "",
+                         "a row of the ledger's index is damaged; stop edictd and run edict ledger reindex");
     return status;
 }
 
@@ -120,7 +122,7 @@ static bool list_wants(void *context, const struct row_term *term)
     return term->kind == list->kind && slice_equal(term->value, list->value);
 }
 
-static bool list_add(void *context, uint64_t index)
+static enum status list_add(void *context, uint64_t index)
 {
     struct list *list = context;
 
@@ -129,12 +131,12 @@ static bool list_add(void *context, uint64_t index)
         uint64_t *grown = realloc(list->indices, capacity * sizeof *grown);
 
         if (!grown)
-            return false;
+            return STATUS_NO_MEMORY;
         list->indices = grown;
         list->capacity = capacity;
     }
     list->indices[list->count++] = index;
-    return true;
+    return STATUS_OK;
 }
 
 enum status recent_read(struct store *store, uint64_t size, char kind, struct slice value, uint64_t **out, size_t *count,
@@ -142,72 +144,51 @@ enum status recent_read(struct store *store, uint64_t size, char kind, struct sl
 {
     struct list list = {.kind = kind, .value = postings_cut(value)};
     struct row_reader reader = {.wants = list_wants, .add = list_add, .context = &list};
-    enum status status = read_rows(store, recent_from(size), UINT64_MAX, &reader, error);
+    enum status status = read_rows(store, size, &reader, error);
 
     *out = list.indices;
     *count = list.count;
     return status;
 }
 
-/* ---- merging ---- */
+/* ---- all terms, for the writer ---- */
 
-struct merge {
-    struct postings *into;
+struct load {
+    struct recent *recent;
     uint32_t term; /* the one at hand */
 };
 
-static bool merge_wants(void *context, const struct row_term *term)
+static bool load_wants(void *context, const struct row_term *term)
 {
-    struct merge *merge = context;
+    struct load *load = context;
 
-    merge->term = postings_term(merge->into, term->kind, term->value, true);
+    load->term = postings_term(&load->recent->merged, term->kind, term->value, true);
     return true;
 }
 
-static bool merge_add(void *context, uint64_t index)
+static enum status load_add(void *context, uint64_t index)
 {
-    struct merge *merge = context;
+    struct load *load = context;
+    struct postings *merged = &load->recent->merged;
+    const struct posting_term *term;
 
-    if (merge->term != POSTINGS_NO_TERM)
-        postings_add_index(merge->into, merge->term, index);
-    return !merge->into->failed;
+    if (load->term == POSTINGS_NO_TERM)
+        return STATUS_NO_MEMORY;
+    term = &merged->terms[load->term];
+    if (index >= load->recent->size || (term->count > 0 && term->last >= index))
+        return STATUS_CORRUPT;
+    postings_add_index(merged, load->term, index);
+    return merged->failed ? STATUS_NO_MEMORY : STATUS_OK;
 }
 
-/* The group's own terms, which live as long as its transactions. */
-static void merge_group(struct postings *into, const struct postings *group)
+enum status recent_load(struct recent *recent, struct store *store, uint64_t size, struct error *error)
 {
-    for (size_t i = 0; i < group->item_count && !into->failed; i++) {
-        const struct posting_term *term = &group->terms[group->items[i].term];
-        uint32_t at = postings_term(into, term->kind, term->value, false);
+    struct load load = {.recent = recent};
+    struct row_reader reader = {.wants = load_wants, .add = load_add, .context = &load};
 
-        if (at != POSTINGS_NO_TERM)
-            postings_add_index(into, at, group->items[i].index);
-    }
-}
-
-static bool remove_row(void *context, const struct store_visit *row)
-{
-    struct store_batch *batch = context;
-
-    batch->ops->remove(batch, STORE_POSTINGS, row->key);
-    return true;
-}
-
-static enum status merge_rows(struct recent *recent, struct store *store, const struct postings *group, uint64_t first,
-                              struct store_batch *batch, struct error *error)
-{
-    struct merge merge = {.into = &recent->merged};
-    struct row_reader reader = {.wants = merge_wants, .add = merge_add, .context = &merge};
-    char from[KEY_SIZE], to[KEY_SIZE];
-    enum status status = read_rows(store, recent_from(first), first, &reader, error);
-
-    if (status != STATUS_OK)
-        return status;
-    merge_group(&recent->merged, group);
-    if (!postings_write(&recent->merged, batch))
-        return error_set(error, STATUS_NO_MEMORY, "", "out of memory while writing the index");
-    return store->ops->scan(store, STORE_POSTINGS, row_key(recent_from(first), from), row_key(first, to), false, remove_row,
-                            batch, error);
+    postings_clear(&recent->merged);
+    recent->size = size;
+    return read_rows(store, size, &reader, error);
 }
 
 /* ---- writing ---- */
@@ -222,30 +203,58 @@ static void write_term(struct buf *row, const struct posting_term *term, const u
         leb128_add(row, indices[i] - (i == 0 ? first : indices[i - 1]));
 }
 
+/* `postings` are sorted. */
 static bool write_row(struct postings *postings, uint64_t first, struct store_batch *batch)
 {
     char key[KEY_SIZE];
     struct buf row;
-    bool ok = postings_sort(postings);
 
     buf_create(&row, &postings->arena);
     buf_reserve(&row, 4096);
-    for (size_t t = 0; ok && t < postings->term_count; t++)
+    for (size_t t = 0; t < postings->term_count; t++)
         write_term(&row, &postings->terms[t], &postings->sorted[postings->terms[t].from], first);
-    if (ok && !row.failed)
+    if (!row.failed)
         store_put(batch, STORE_POSTINGS, row_key(first, key), buf_slice(&row));
-    return ok && !row.failed;
+    return !row.failed;
 }
 
-enum status recent_write(struct recent *recent, struct store *store, struct postings *postings, uint64_t first, uint64_t size,
+bool recent_put_row(struct postings *postings, uint64_t first, struct store_batch *batch)
+{
+    bool ok = postings_sort(postings) && write_row(postings, first, batch);
+
+    postings_clear(postings);
+    return ok;
+}
+
+/* What is merged are all rows of groups before `first`. As a range: a row each would cost the store more than all the rest. */
+static void remove_rows(uint64_t first, struct store_batch *batch)
+{
+    char from[KEY_SIZE], to[KEY_SIZE];
+
+    batch->ops->remove_range(batch, STORE_POSTINGS, row_key(recent_from(first), from), row_key(first, to));
+}
+
+static bool write_group(struct recent *recent, struct postings *postings, uint64_t first, uint64_t size,
+                        struct store_batch *batch)
+{
+    bool merges = recent_from(first) != recent_from(size);
+
+    if (!postings_sort(postings) || !postings_append(&recent->merged, postings, !merges))
+        return false;
+    if (!merges)
+        return write_row(postings, first, batch);
+    remove_rows(first, batch);
+    return postings_write(&recent->merged, batch);
+}
+
+enum status recent_write(struct recent *recent, struct postings *postings, uint64_t first, uint64_t size,
                          struct store_batch *batch, struct error *error)
 {
-    enum status status = STATUS_OK;
+    bool ok;
 
-    if (recent_from(first) != recent_from(size))
-        status = merge_rows(recent, store, postings, first, batch, error);
-    else if (!write_row(postings, first, batch))
-        status = error_set(error, STATUS_NO_MEMORY, "", "out of memory while writing the index");
+    assert(first == recent->size && size > first);
+    ok = write_group(recent, postings, first, size, batch);
+    recent->size = size;
     postings_clear(postings);
-    return status;
+    return ok ? STATUS_OK : error_set(error, STATUS_NO_MEMORY, "", "out of memory while writing the index");
 }

@@ -4,6 +4,9 @@
  * rows by term (postings.h) and the groups' rows go. So the rows of groups in a ledger of `size` entries are exactly those that
  * begin at or after recent_from(size), and nothing has to be remembered about it.
  *
+ * The writer holds in memory what those rows say, by term, so that at a multiple nothing has to be read back: a commit there
+ * would wait for it, and all that wait for the commit.
+ *
  * A group's row:  00 <u64be first index>  ->  for each term: kind byte, value (LEB128 size, bytes), LEB128 count, then that
  * many LEB128 numbers: how far the first index lies past the group's, then each past the one before.
  */
@@ -21,16 +24,23 @@ static inline uint64_t recent_from(uint64_t size)
     return size - size % RECENT_SPAN;
 }
 
+/* The writer's. One thread. */
 struct recent {
-    struct postings merged; /* reused */
+    struct postings merged; /* what the rows of groups in the store say */
+    uint64_t size;          /* of the ledger that they belong to */
 };
 
-void recent_create(struct recent *recent);
+void recent_create(struct recent *recent); /* for an empty ledger */
 void recent_destroy(struct recent *recent);
+/* Reads the rows of groups of a ledger of `size` entries; CORRUPT when one is damaged. */
+enum status recent_load(struct recent *recent, struct store *store, uint64_t size, struct error *error) EDICT_MUST_USE;
 /* Sequencer: the terms of the entries [first, size), which are one group: as its row, or merged with those before it. Forgets
- * `postings`. */
-enum status recent_write(struct recent *recent, struct store *store, struct postings *postings, uint64_t first, uint64_t size,
+ * `postings`. The entries before `first` are those that were loaded and written. Once this or the batch's commit has failed,
+ * `recent` is no longer what the store says, and must not be written again. */
+enum status recent_write(struct recent *recent, struct postings *postings, uint64_t first, uint64_t size,
                          struct store_batch *batch, struct error *error) EDICT_MUST_USE;
+/* Without a writer: the row of a group that passes no multiple. Forgets `postings`. False when out of memory. */
+bool recent_put_row(struct postings *postings, uint64_t first, struct store_batch *batch);
 /* The indices that carry the term in the rows of groups, ascending, as far as a ledger of `size` entries has such rows; `out`
  * is malloc'ed, `*count` may be 0. Read these before rows by term: what is merged meanwhile is then found there. Any thread. */
 enum status recent_read(struct store *store, uint64_t size, char kind, struct slice value, uint64_t **out, size_t *count,

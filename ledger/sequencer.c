@@ -270,8 +270,7 @@ static enum status commit(struct ledger *ledger, struct group *group, struct err
     if (fold->flush)
         fold->flush(fold->context, ledger->batch);
     if (ledger->next_index > group->first_index)
-        status = recent_write(&ledger->recent, ledger->store, &ledger->postings, group->first_index, ledger->next_index,
-                              ledger->batch, error);
+        status = recent_write(&ledger->recent, &ledger->postings, group->first_index, ledger->next_index, ledger->batch, error);
     put_head(ledger, &root);
     scrub_write(&ledger->scrub, ledger->batch);
     if (status == STATUS_OK && !group->ok)
