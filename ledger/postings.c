@@ -208,6 +208,13 @@ size_t postings_key(char kind, struct slice value, const uint64_t *first, char k
     return size;
 }
 
+static int by_key(const void *a, const void *b)
+{
+    const struct posting_term *x = a, *y = b;
+
+    return x->kind != y->kind ? (unsigned char)x->kind - (unsigned char)y->kind : slice_compare(x->value, y->value);
+}
+
 bool postings_write(struct postings *postings, struct store_batch *batch)
 {
     char key[POSTINGS_KEY_MAX];
@@ -215,6 +222,8 @@ bool postings_write(struct postings *postings, struct store_batch *batch)
     bool ok = postings_sort(postings);
 
     buf_create(&value, &postings->arena);
+    if (ok) /* the store finds the place of a row from that of the one before */
+        qsort(postings->terms, postings->term_count, sizeof *postings->terms, by_key);
     for (size_t t = 0; ok && t < postings->term_count; t++) {
         const struct posting_term *term = &postings->terms[t];
         const uint64_t *indices = &postings->sorted[term->from];
