@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { OLD = 1500, ALL = 4500, MORE = 200, FOUND_MAX = ALL + MORE };
+enum { OLD = 1500, ALL = 4500, MORE = 1800 /* past a multiple of RECENT_SPAN */, FOUND_MAX = ALL + MORE };
 
 static struct arena arena;
 static struct store *store;
@@ -286,20 +286,33 @@ static void read_index(struct rows *rows)
         STATUS_OK);
 }
 
+/* Which needs the store for itself. */
+static uint64_t reindex(void)
+{
+    struct error error = {0};
+    uint64_t entries = 0;
+
+    ledger_close(ledger);
+    ledger = NULL;
+    ck_assert_msg(reindex_run(&(struct reindex_options){.store = store}, &entries, &error) == STATUS_OK, "%s", error.message);
+    open_ledger();
+    return entries;
+}
+
 START_TEST(a_rebuilt_index_is_whole)
 {
     struct rows first, second;
     struct error error = {0};
-    uint64_t entries = 0, from = 1;
+    uint64_t entries, from = 1;
 
     make_older_ledger();
-    ck_assert_msg(reindex_run(&(struct reindex_options){.store = store}, &entries, &error) == STATUS_OK, "%s", error.message);
+    entries = reindex();
     ck_assert_uint_eq(entries, ALL);
     ck_assert_int_eq(index_version_from(store, LEDGER_TERM_COMMAND, ALL, &from, &error), STATUS_OK);
     ck_assert_uint_eq(from, 0);
     expect_all();
     read_index(&first);
-    ck_assert_int_eq(reindex_run(&(struct reindex_options){.store = store}, &entries, &error), STATUS_OK);
+    reindex();
     read_index(&second);
     ck_assert_uint_eq(first.count, second.count);
     ck_assert(slice_equal(buf_slice(&first.text), buf_slice(&second.text)));
@@ -314,14 +327,35 @@ START_TEST(half_an_index_is_not_used)
     struct ledger *other = NULL;
     struct found found;
     struct error error = {0};
-    uint64_t entries;
 
     fill(ALL, false);
     change_version(false);
     ck_assert_int_eq(look(&(struct terms_filter){.rule = SLICE("rule-2")}, &found, &error), STATUS_CORRUPT);
     ck_assert_ptr_nonnull(strstr(error.message, "reindex"));
     ck_assert_int_eq(ledger_open(store, &options, &other, &error), STATUS_CORRUPT);
-    ck_assert_int_eq(reindex_run(&(struct reindex_options){.store = store}, &entries, &error), STATUS_OK);
+    reindex();
+    expect_all();
+}
+END_TEST
+
+START_TEST(a_damaged_index_is_rebuilt)
+{
+    struct ledger_options options = {.clock = {.now_ms = test_now}};
+    const char key[] = "\0\0\0\0\0\0\0\x11\x93"; /* of a group that begins with entry 4,499 */
+    struct ledger *other = NULL;
+    struct store_batch *batch;
+    struct error error = {0};
+
+    fill(ALL, false);
+    batch = store->ops->batch_new(store);
+    store_put(batch, STORE_POSTINGS, slice_from(key, sizeof key - 1), SLICE("rrule"));
+    ck_assert_int_eq(store->ops->commit(store, batch, true, &error), STATUS_OK);
+    store->ops->batch_delete(batch);
+    ck_assert_int_eq(ledger_open(store, &options, &other, &error), STATUS_CORRUPT);
+    ck_assert_ptr_nonnull(strstr(error.message, "reindex"));
+    reindex();
+    expect_all();
+    fill(ALL + MORE, false);
     expect_all();
 }
 END_TEST
@@ -376,6 +410,7 @@ int main(void)
     tcase_add_test(tests, an_older_index_is_no_difference);
     tcase_add_test(tests, a_rebuilt_index_is_whole);
     tcase_add_test(tests, half_an_index_is_not_used);
+    tcase_add_test(tests, a_damaged_index_is_rebuilt);
     tcase_add_test(tests, commands_are_indexed_by_their_first_words);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
