@@ -15,6 +15,7 @@ edict_pkg(OpenSSL::all openssl)
 edict_pkg(Event::event "libevent_core;libevent_extra;libevent_openssl;libevent_pthreads")
 edict_pkg(Pcre2::pcre2 libpcre2-8)
 edict_pkg(Seccomp::seccomp libseccomp)
+edict_pkg(XXHash::xxhash libxxhash)
 edict_pkg(Check::check check)
 
 # RocksDB's Debian package has no pkg-config file in every supported release.

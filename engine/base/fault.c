@@ -15,6 +15,13 @@ void fault_point(const char *name)
         kill(getpid(), SIGKILL);
 }
 
+uint64_t fault_bound(const char *name, uint64_t usual)
+{
+    const char *text = getenv(name);
+
+    return text ? strtoull(text, NULL, 10) : usual;
+}
+
 #else
 
 extern const char fault_is_compiled_out; /* a translation unit is not empty */

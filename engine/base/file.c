@@ -297,6 +297,27 @@ static enum status copy_file(const char *from, const char *to, struct error *err
     return ok ? STATUS_OK : error_set(error, STATUS_IO, to, "cannot copy %s here: %m", from);
 }
 
+enum status file_copy_range(const char *from, const char *to, uint64_t begin, uint64_t end, struct error *error)
+{
+    int in = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), out = open(to, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    bool ok = in >= 0 && out >= 0 && lseek(in, (off_t)begin, SEEK_SET) >= 0 && lseek(out, (off_t)begin, SEEK_SET) >= 0;
+    char bytes[FILE_COPY_BYTES];
+
+    while (ok && begin < end) {
+        ssize_t size = read(in, bytes, end - begin < sizeof bytes ? (size_t)(end - begin) : sizeof bytes);
+
+        if (size == 0)
+            break;
+        ok = size > 0 && write_all(out, slice_from(bytes, (size_t)size));
+        begin += size > 0 ? (uint64_t)size : 0;
+    }
+    if (in >= 0)
+        close(in);
+    if (out >= 0 && close(out) != 0)
+        ok = false;
+    return ok ? STATUS_OK : error_set(error, STATUS_IO, to, "cannot copy %s here: %m", from);
+}
+
 static enum status copy_one(const char *path, const char *name, const struct stat *info, const char *to, struct error *error)
 {
     char target[FILE_PATH_MAX];

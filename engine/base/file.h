@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/status.h"
 
+#include <stdint.h>
 #include <sys/types.h>
 
 enum { FILE_PATH_MAX = 4096 };
@@ -46,6 +47,9 @@ bool file_lies_in(const char *path, const char *folder, bool deep);
 bool file_takes_direct_writes(const char *folder);
 /* Does the folder hold nothing? True also when it does not exist. */
 bool file_folder_is_empty(const char *folder);
+/* Bytes [begin, end), or as many as there are, to the same place in `to`, which is made if it does not exist (0600). Not
+ * synced. */
+enum status file_copy_range(const char *from, const char *to, uint64_t begin, uint64_t end, struct error *error) EDICT_MUST_USE;
 /* Regular files and folders, synced; `to` must not exist. Nothing else may be there: no links, no devices. */
 enum status file_copy_tree(const char *from, const char *to, struct error *error) EDICT_MUST_USE;
 enum status file_sync_tree(const char *folder, struct error *error) EDICT_MUST_USE;

@@ -16,6 +16,7 @@ BUILD = Path(os.environ.get("EDICT_BUILD", ROOT / "build" / "dev")).resolve()
 SHIM = BUILD / "tests" / "crash_shim.so"
 WAIT_S = 20
 BUFFER_BYTES = 65536  # RocksDB's smallest memtable: flushes and compactions come after some hundred kilobytes
+LOG_BYTES = 131072  # of each file of the write-ahead log, so that they are overwritten again and again
 
 
 numbers = itertools.count()
@@ -35,7 +36,7 @@ class Edictd:
         self.flags = list(flags)
         self.log = self.work.parent / (self.work.name + ".log")
         self.oplog = self.work.parent / (self.work.name + ".oplog")
-        self.environment = dict(os.environ)
+        self.environment = os.environ | {"EDICT_WAL_BYTES": str(LOG_BYTES)}
         if shim:
             self.environment |= {"LD_PRELOAD": str(SHIM), "CRASH_ROOT": str(self.work), "CRASH_LOG": str(self.oplog), "CRASH_BUFFER": str(BUFFER_BYTES)}
         if fault:

@@ -12,6 +12,7 @@ from verify import verify
 
 BYTES = 60000  # of one request
 QUEUE_BYTES = 64 << 20  # docs/limits.md
+QUESTIONS_MAX = 1000
 CONNECTIONS = QUEUE_BYTES // BYTES + 150
 
 
@@ -34,12 +35,13 @@ def readable(clients, timeout_s):
 def ask_until_stalled(server, exchanges):
     """The last question stays open."""
     client = server.client(exchanges)
-    while True:
+    for _ in range(QUESTIONS_MAX):
         exchange = client.send("POST", "/v1/evaluate", request(f"first-{client.count}"))
         while not readable([client], 0.01):
             if stalled(server):
                 return client, exchange
         client.receive(exchange)
+    raise AssertionError("no sync stalled")
 
 
 def take_refusals(waiting):
@@ -59,7 +61,7 @@ def test_the_queue_is_bounded_and_nothing_is_answered_early(folder):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 2 * CONNECTIONS), hard))
     policies, release, exchanges = scenario.write_policies(folder / "policies"), folder / "release", []
-    server = Edictd(folder / "work", policies, shim=True, fault="sync:12:stall:.log", release=release)
+    server = Edictd(folder / "work", policies, shim=True, fault="sync:12:stall:.wal", release=release)
     try:
         server.start()
         waiting = dict([ask_until_stalled(server, exchanges)])

@@ -15,6 +15,7 @@ from verify import verify
 
 SHARDS = 8
 STEPS, QUICK_SHARE = 40, 21
+BLOCK = 4096  # ledger/wal.h
 pytestmark = pytest.mark.timeout(1200)
 
 
@@ -110,6 +111,21 @@ def trace(module_folder):
     return points.record(module_folder / "run", STEPS)
 
 
+def log_writes(operations):
+    """(number of the operation, path, offset) of each write of the write-ahead log."""
+    paths = {}
+    for i, operation in enumerate(operations):
+        if operation.op == "C":
+            paths[operation.object] = disk.text(operation).removesuffix(".new")
+        if operation.op == "W" and paths.get(operation.object, "").endswith(".wal"):
+            yield i, paths[operation.object], operation.offset
+
+
+def log_turns(trace):
+    """How often the log's files were turned to anew."""
+    return sum(offset == BLOCK for _, _, offset in log_writes(trace.operations))
+
+
 def test_the_shim_sees_every_change(trace):
     """The model's files are the files on the disk, byte for byte; and the run had what it was meant to have."""
     model = disk.Disk()
@@ -119,7 +135,7 @@ def test_the_shim_sees_every_change(trace):
         assert data is None or (trace.folder / "work" / path).read_bytes() == data, path
     created = [disk.text(operation) for operation in trace.operations if operation.op == "C"]
     assert sum(path.endswith(".sst") for path in created) > 10
-    assert sum(path.endswith(".log") for path in created) > 3
+    assert log_turns(trace) > 3
     assert sum(operation.op == "U" and disk.text(operation).endswith(".sst") for operation in trace.operations) >= 2  # compacted away
 
 
@@ -192,38 +208,89 @@ def with_flipped_byte(image, path, at):
     return {**image, path: bytes(data)}
 
 
+def number_at(image, path, offset):
+    """Of the record of the write-ahead log that begins there."""
+    return int.from_bytes(image[path][offset + 8 : offset + 16], "little")
+
+
 @pytest.fixture(scope="module")
 def idle(trace):
-    """A moment with everything synced and some writes in the newest log: the image, and where the last write but one of that log begins."""
-    model, paths, writes = disk.Disk(), {}, {}
-    for operation in trace.operations:
+    """A moment with everything synced and both files of the log in use: the image, and where the last writes of the log lie, the
+    newest last."""
+    writes = list(log_writes(trace.operations))
+    model, done = disk.Disk(), 0
+    for i, operation in enumerate(trace.operations):
         model.apply(operation)
-        if operation.op == "C":
-            paths[operation.object] = disk.text(operation)
-        if operation.op == "W":
-            writes.setdefault(paths.get(operation.object), []).append(operation.offset)
-        image = model.image(disk.LOST) if operation.op == "S" else {}
-        logs = sorted(path for path in image if path.endswith(".log"))
-        if len(logs) > 1 and len(writes.get(logs[-1], ())) > 6 and len(image[newest(image, "MANIFEST")]) > 600:
-            return image, writes[logs[-1]][-2]
+        done += done < len(writes) and writes[done][0] == i
+        if operation.op != "S" or done < len(writes) * 2 // 3 or len({path for _, path, _ in writes[done - 3 : done]}) > 1:
+            continue
+        image = model.image(disk.LOST)
+        _, path, offset = writes[done - 1]
+        if len(image.get(newest(image, "MANIFEST"), b"")) > 600 and number_at(image, path, offset) > number_at(image, path, writes[done - 2][2]):
+            return image, [(path, offset) for _, path, offset in writes[:done]]
     raise AssertionError("the run has no such moment")
 
 
 def test_damage_within_the_log_is_not_taken_for_a_torn_tail(folder, trace, idle):
     """Else what was answered would be dropped without a word."""
-    image, last_but_one = idle
-    logs = sorted(path for path in image if path.endswith(".log"))
-    for path, at in ((logs[-1], 100), (logs[-1], last_but_one + 50), (logs[0], 100), (logs[0], len(image[logs[0]]) - 50), (newest(image, "MANIFEST"), 300)):
-        said = start_on(with_flipped_byte(image, path, at), folder / f"{at}-{path.replace('/', '-')}", trace)
-        assert "Corruption" in said, (path, at, said)
+    image, writes = idle
+    path, offset = writes[-2]
+    for at in (*range(offset, offset + 32), offset + 32 + 11):
+        said = start_on(with_flipped_byte(image, path, at), folder / f"{at}", trace)
+        assert "is damaged or missing" in said, (path, at, said)
+    for path in {path for path, _ in writes}:
+        for at in (0, 8, 16, 31):
+            said = start_on(with_flipped_byte(image, path, at), folder / f"{path.replace('/', '-')}-{at}", trace)
+            assert "first block" in said and "is damaged" in said, (path, at, said)
+    manifest = newest(image, "MANIFEST")
+    assert "Corruption" in start_on(with_flipped_byte(image, manifest, 300), folder / "manifest", trace)
+
+
+def test_a_log_that_is_missing_is_not_taken_for_an_empty_one(folder, trace, idle):
+    image, writes = idle
+    names = sorted({path for path, _ in writes})
+    assert len(names) == 2
+    for gone in ([names[0]], [names[1]], names):
+        said = start_on({path: data for path, data in image.items() if path not in gone}, folder / "-".join(gone).replace("/", "-"), trace)
+        assert "write-ahead log" in said and "missing" in said, (gone, said)
 
 
 def test_rubbish_after_the_last_write_is_a_torn_tail(folder, trace, idle):
-    idle_image, _ = idle
-    for path in (newest(idle_image, r"/[0-9]+\.log$"), newest(idle_image, "MANIFEST")):
-        for tail in (b"\0" * 3000, b"\x05" * 3000, random.Random(1).randbytes(40000)):
-            said = start_on({**idle_image, path: idle_image[path] + tail}, folder / f"{len(tail)}-{tail[0]}-{path.replace('/', '-')}", trace)
-            assert said == "started", (path, said)
+    image, writes = idle
+    path, offset = writes[-1]
+    end = offset + (32 + int.from_bytes(image[path][offset + 24 : offset + 32], "little") + BLOCK - 1) // BLOCK * BLOCK
+    for tail in (b"\0" * 3000, b"\x05" * 3000, random.Random(1).randbytes(40000), image[path][offset : offset + 2000]):
+        data = image[path][:end] + tail + image[path][end + len(tail) :]
+        said = start_on({**image, path: data}, folder / f"{len(tail)}-{tail[0]}-{path.replace('/', '-')}", trace)
+        assert said == "started", (path, said)
+    manifest = newest(image, "MANIFEST")
+    for tail in (b"\0" * 3000, b"\x05" * 3000, random.Random(1).randbytes(40000)):
+        said = start_on({**image, manifest: image[manifest] + tail}, folder / f"{len(tail)}-{tail[0]}-manifest", trace)
+        assert said == "started", said
+
+
+def test_the_last_write_in_pieces_is_a_torn_tail(folder, trace, idle):
+    """Any of its sectors may be missing: nobody had been answered."""
+    image, writes = idle
+    path, offset = writes[-1]
+    size = 32 + int.from_bytes(image[path][offset + 24 : offset + 32], "little")
+    for sector in range(offset, offset + size, 512):
+        data = bytearray(image[path])
+        data[sector : sector + 512] = b"\xff" * len(data[sector : sector + 512])
+        assert start_on({**image, path: bytes(data)}, folder / f"{sector}", trace) == "started", sector
+
+
+def test_damage_within_rocksdbs_log_is_not_taken_for_a_torn_tail(folder):
+    """It has what was committed without waiting."""
+    trace = points.record(folder / "run", 12, flags=("--durability", "async"))
+    model = disk.Disk()
+    for operation in trace.operations[: len(trace.operations) * 2 // 3]:
+        model.apply(operation)
+    image = model.image(disk.KEPT)
+    log = max((path for path in image if re.search(r"/[0-9]+\.log$", path)), key=lambda path: len(image[path]))
+    assert len(image[log]) > 5000
+    said = start_on(with_flipped_byte(image, log, 100), folder / "damaged", trace)
+    assert "Corruption" in said, said
 
 
 # ---- kill -9 ----

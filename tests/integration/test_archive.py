@@ -18,8 +18,9 @@ def archive(server, until, folder, *words):
     return server.cli("ledger", "archive", "--until", str(until), "--to", str(folder), *words)
 
 
-def folder_bytes(folder):
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+def store_bytes(folder):
+    """Without the write-ahead log, which keeps its size."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and path.suffix != ".wal")
 
 
 @pytest.fixture(scope="session")
@@ -165,10 +166,10 @@ def test_by_time_and_the_disk_gets_smaller(simple, tmp_path):
     time = time.body.split(b" ")[5].decode()
     simple.stop()
     simple.start()
-    before = folder_bytes(simple.folder / "ledger")
+    before = store_bytes(simple.folder / "ledger")
     shown = simple.cli("ledger", "archive", "--before", time, "--to", str(tmp_path / "a"), "--json")
     assert json.loads(shown.stdout)["to"] == 512, shown.stderr
-    assert folder_bytes(simple.folder / "ledger") < before * 0.6
+    assert store_bytes(simple.folder / "ledger") < before * 0.6
 
 
 def damaged(path, change):

@@ -276,6 +276,14 @@ static void do_scan(struct test *test)
     run_scan(test, &scan);
 }
 
+void store_model_look(struct test *test)
+{
+    if (model_below(&test->trace, 2))
+        do_get(test);
+    else
+        do_scan(test);
+}
+
 void store_model_compare_all(struct test *test)
 {
     for (int family = 0; family < STORE_FAMILY_COUNT * 2; family++) {

@@ -49,5 +49,7 @@ struct slice store_model_key_of(const struct row *row);
 bool store_model_is_own_row(const struct store_visit *visit, enum store_family family);
 bool store_model_value_is(const struct row *row, struct slice value);
 void store_model_one_operation(struct test *test);
+/* A get or a scan. */
+void store_model_look(struct test *test);
 
 #endif

@@ -268,7 +268,7 @@ static void set_format(const char *format)
 
 START_TEST(a_newer_format_is_refused)
 {
-    static const char *const formats[] = {"3", "0", "x", "18446744073709551616"};
+    static const char *const formats[] = {"4", "0", "x", "18446744073709551616"};
     struct store *store = NULL;
     struct error error = {0};
 

@@ -242,6 +242,46 @@ START_TEST(a_crash_of_memory_leaves_what_was_committed)
 }
 END_TEST
 
+/* ---- a reader beside a writer, which lays the write-ahead log over the files ---- */
+
+static void compare_read_only(struct test *test)
+{
+    struct store *writer = test->store;
+    struct error error = {0};
+
+    model_note(&test->trace, "opened read only");
+    MODEL_CHECK(&test->trace, store_open_rocksdb(test->folder, true, &test->store, &error) == STATUS_OK, "read only: %s",
+                error.message);
+    store_model_compare_all(test);
+    for (int i = 0; i < 40; i++)
+        store_model_look(test);
+    test->store->ops->close(test->store);
+    test->store = writer;
+}
+
+START_TEST(a_reader_of_a_folder_that_is_written_sees_the_model)
+{
+    static struct test test;
+    struct error error = {0};
+
+    setenv("EDICT_WAL_BYTES", "131072", 1);
+    store_model_begin(&test, true, 5);
+    for (uint64_t round = model_rounds(25); round > 0; round--) {
+        for (uint64_t batch = 1 + model_below(&test.trace, 60); batch > 0; batch--) {
+            bool sync = model_below(&test.trace, 30) > 0;
+
+            random_batch(&test);
+            model_note(&test.trace, "commit, sync %d", sync);
+            MODEL_CHECK(&test.trace, test.store->ops->commit(test.store, test.batch, sync, &error) == STATUS_OK, "commit: %s",
+                        error.message);
+            test.committed = test.next;
+        }
+        compare_read_only(&test);
+    }
+    store_model_end(&test);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("store model");
@@ -255,6 +295,7 @@ int main(void)
     if (!MODEL_UNDER_TSAN)
         tcase_add_test(tests, acknowledged_batches_survive_a_kill);
     tcase_add_test(tests, a_crash_of_memory_leaves_what_was_committed);
+    tcase_add_test(tests, a_reader_of_a_folder_that_is_written_sees_the_model);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
