@@ -2,20 +2,22 @@
  * What the ledger costs over the store under it, what it does when it is large, what it takes on the disk, and how fast it is
  * verified, in-process and without a server.
  *
- *   bench_ledger append [--groups N,N]     whole ledger against bare store, groups of exactly N entries
- *   bench_ledger grow [--from N] [--to N]  a large ledger against a small one
- *   bench_ledger space                     bytes on the disk by the bytes of the records
- *   bench_ledger verify                    ledger_verify, every core
+ *   bench_ledger append [--groups N,N]     whole ledger against RocksDB, and against the bare store; groups of exactly N
+ * entries bench_ledger grow [--from N] [--to N]  a large ledger against a small one bench_ledger space bytes on the disk by the
+ * bytes of the records bench_ledger verify                    ledger_verify, every core
  *
  * All take --folder DIR (for the stores; removed afterwards), --record BYTES, --entries N (of a round; of the store for space
  * and verify), --rounds N, --async and --json.
  *
- * The bare store writes the same record bytes under the same keys in batches of the same size with the same options and sync;
- * the ledger also checks, stamps, hashes, and writes ids, postings, tiles and the head. Making up records is not timed. Sides
- * take turns, on stores of their own in one run, and a round begins when what the one before left behind is done.
+ * RocksDB (by itself, with its own log) and the bare store (RocksDB behind the seam, with the store's log) write the same
+ * record bytes under the same keys in batches of the same size with the same options and sync; the ledger also checks, stamps,
+ * hashes, and writes ids, postings, tiles and the head. Making up records is not timed. Sides take turns, on stores of their
+ * own in one run, and a round begins when what the one before left behind is done.
  */
+#include "base/u64be.h"
 #include "ledger/sequencer.h"
 #include "ledger/verify.h"
+#include "raw_rocks.h"
 #include "records.h"
 
 #include <dirent.h>
@@ -26,7 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { GROUPS_MAX = 8, ROUNDS_MAX = 1000, GROUP_MAX = LEDGER_GROUP_ENTRIES_MAX, PATH_SIZE = 4096 };
+enum { GROUPS_MAX = 8, ROUNDS_MAX = 1000, GROUP_MAX = LEDGER_GROUP_ENTRIES_MAX, PATH_SIZE = 4096, SIDES_MAX = 3 };
 
 struct settings {
     const char *command;
@@ -35,9 +37,13 @@ struct settings {
     bool async, json;
 };
 
-/* One store under measurement: bare (ledger NULL) or with a ledger on it. */
+enum kind { RAW_ROCKS, BARE_STORE, WHOLE_LEDGER };
+
+/* One of what is measured. */
 struct side {
+    enum kind kind;
     char path[PATH_SIZE + 64];
+    struct raw_rocks *raw; /* of RAW_ROCKS; the others have the store */
     struct store *store;
     struct store_batch *batch;
     struct ledger *ledger;
@@ -93,42 +99,55 @@ static double median(double *values, size_t count)
 
 /* ---- sides ---- */
 
-static void side_open(struct side *side, const struct settings *settings, const char *name, bool with_ledger, uint64_t seed)
+static void side_open(struct side *side, const struct settings *settings, const char *name, enum kind kind, uint64_t seed)
 {
     const struct ledger_options options = {.sync = !settings->async, .clock = clock_system()};
     struct error error = {0};
 
-    *side = (struct side){.sync = !settings->async};
+    *side = (struct side){.kind = kind, .sync = !settings->async};
     (void)snprintf(side->path, sizeof side->path, "%s/%s", settings->folder, name);
     records_create(&side->records, seed, settings->record);
+    if (kind == RAW_ROCKS) {
+        side->raw = raw_rocks_open(side->path, side->sync);
+        return;
+    }
     if (store_open_rocksdb(side->path, false, &side->store, &error) != STATUS_OK)
         die(side->path, &error);
     side->batch = side->store->ops->batch_new(side->store);
-    if (with_ledger && ledger_open(side->store, &options, &side->ledger, &error) != STATUS_OK)
+    if (kind == WHOLE_LEDGER && ledger_open(side->store, &options, &side->ledger, &error) != STATUS_OK)
         die(side->path, &error);
-    side->index = with_ledger ? ledger_durable(side->ledger) : 0;
+    side->index = kind == WHOLE_LEDGER ? ledger_durable(side->ledger) : 0;
 }
 
 static void side_close(struct side *side)
 {
+    if (side->raw) {
+        raw_rocks_close(side->raw);
+        return;
+    }
     side->store->ops->batch_delete(side->batch);
     ledger_close(side->ledger);
     side->store->ops->close(side->store);
 }
 
-static void index_key(uint64_t index, char key[8])
+static void write_raw(struct side *side, struct record_sample *samples, size_t count)
 {
-    for (int i = 0; i < 8; i++)
-        key[i] = (char)(index >> (56 - 8 * i));
+    char key[U64BE_SIZE];
+
+    for (size_t i = 0; i < count; i++) {
+        u64be_put(key, side->index + i);
+        raw_rocks_put(side->raw, key, sizeof key, samples[i].whole, samples[i].whole_size);
+    }
+    raw_rocks_write(side->raw);
 }
 
 static void write_bare(struct side *side, struct record_sample *samples, size_t count)
 {
     struct error error = {0};
-    char key[8];
+    char key[U64BE_SIZE];
 
     for (size_t i = 0; i < count; i++) {
-        index_key(side->index + i, key);
+        u64be_put(key, side->index + i);
         store_put(side->batch, STORE_ENTRIES, slice_from(key, sizeof key), slice_from(samples[i].whole, samples[i].whole_size));
     }
     if (side->store->ops->commit(side->store, side->batch, side->sync, &error) != STATUS_OK)
@@ -155,6 +174,8 @@ static void write_ledger(struct side *side, struct record_sample *samples, size_
 static struct figures run_round(struct side *side, size_t group, size_t entries)
 {
     static struct record_sample samples[GROUP_MAX];
+    static void (*const writers[])(struct side * side, struct record_sample * samples, size_t count) = {
+        [RAW_ROCKS] = write_raw, [BARE_STORE] = write_bare, [WHOLE_LEDGER] = write_ledger};
     struct figures figures = {0};
     double wall = 0, own = 0, process = seconds_of(CLOCK_PROCESS_CPUTIME_ID), thread = seconds_of(CLOCK_THREAD_CPUTIME_ID);
     size_t done = 0;
@@ -166,7 +187,7 @@ static struct figures run_round(struct side *side, size_t group, size_t entries)
             records_next(&side->records, side->index + i, &samples[i]);
         begun = seconds_of(CLOCK_MONOTONIC);
         cpu = seconds_of(CLOCK_THREAD_CPUTIME_ID);
-        (side->ledger ? write_ledger : write_bare)(side, samples, group);
+        writers[side->kind](side, samples, group);
         own += seconds_of(CLOCK_THREAD_CPUTIME_ID) - cpu;
         wall += seconds_of(CLOCK_MONOTONIC) - begun;
         side->index += group;
@@ -180,12 +201,14 @@ static struct figures run_round(struct side *side, size_t group, size_t entries)
     return figures;
 }
 
-/* ---- two sides in turn ---- */
+/* ---- in turn ---- */
 
 struct rounds {
-    struct figures sides[2][ROUNDS_MAX];
-    double ratio;
-    struct figures medians[2];
+    size_t count; /* of sides */
+    const char *names[SIDES_MAX];
+    struct figures sides[SIDES_MAX][ROUNDS_MAX];
+    double ratios[SIDES_MAX]; /* of the last side to each */
+    struct figures medians[SIDES_MAX];
 };
 
 static struct figures median_figures(const struct figures *all, size_t count)
@@ -200,54 +223,62 @@ static struct figures median_figures(const struct figures *all, size_t count)
     return (struct figures){median(values[0], count), median(values[1], count), median(values[2], count)};
 }
 
-/* Ratios are of the second side to the first, within a round; which one begins alternates. */
-static void take_turns(struct side sides[2], const struct settings *settings, size_t group, struct rounds *rounds)
+/* The last side to another, within each round. */
+static double median_ratio(const struct rounds *rounds, size_t side, size_t count)
 {
     double ratios[ROUNDS_MAX];
 
-    for (size_t i = 0; i < settings->rounds; i++) {
-        for (size_t k = 0; k < 2; k++)
-            rounds->sides[(i + k) % 2][i] = run_round(&sides[(i + k) % 2], group, settings->entries);
-        ratios[i] = rounds->sides[1][i].per_second / rounds->sides[0][i].per_second;
-    }
-    rounds->ratio = median(ratios, settings->rounds);
-    for (size_t k = 0; k < 2; k++)
-        rounds->medians[k] = median_figures(rounds->sides[k], settings->rounds);
+    for (size_t i = 0; i < count; i++)
+        ratios[i] = rounds->sides[rounds->count - 1][i].per_second / rounds->sides[side][i].per_second;
+    return median(ratios, count);
 }
 
-static void print_rounds(const struct settings *settings, const char *const names[2], size_t group, const struct rounds *rounds)
+/* Which one begins a round changes. */
+static void take_turns(struct side *sides, const struct settings *settings, size_t group, struct rounds *rounds)
 {
-    if (settings->json) {
-        (void)printf("{\"command\":\"%s\",\"group\":%zu,\"ratio\":%.3f", settings->command, group, rounds->ratio);
-        for (int k = 0; k < 2; k++)
-            (void)printf(",\"%s\":{\"per_second\":%.0f,\"own_us\":%.3f,\"behind_us\":%.3f}", names[k],
-                         rounds->medians[k].per_second, rounds->medians[k].own_us, rounds->medians[k].behind_us);
-        (void)printf("}\n");
-        return;
+    for (size_t i = 0; i < settings->rounds; i++) {
+        for (size_t k = 0; k < rounds->count; k++) {
+            size_t side = (i + k) % rounds->count;
+
+            rounds->sides[side][i] = run_round(&sides[side], group, settings->entries);
+        }
     }
-    (void)printf(
-        "groups of %zu: %s %.0f entries/s (%.2f + %.2f us of processor time each), %s %.0f (%.2f + %.2f), ratio %.2f\n", group,
-        names[0], rounds->medians[0].per_second, rounds->medians[0].own_us, rounds->medians[0].behind_us, names[1],
-        rounds->medians[1].per_second, rounds->medians[1].own_us, rounds->medians[1].behind_us, rounds->ratio);
+    for (size_t k = 0; k < rounds->count; k++) {
+        rounds->ratios[k] = median_ratio(rounds, k, settings->rounds);
+        rounds->medians[k] = median_figures(rounds->sides[k], settings->rounds);
+    }
+}
+
+/* The ratios are of the last side to each. */
+static void print_rounds(const struct settings *settings, size_t group, const struct rounds *rounds)
+{
+    (void)printf(settings->json ? "{\"command\":\"%s\",\"group\":%zu" : "%s, groups of %zu:", settings->command, group);
+    for (size_t k = 0; k < rounds->count; k++) {
+        const struct figures *figures = &rounds->medians[k];
+
+        (void)printf(settings->json ? ",\"%s\":{\"per_second\":%.0f,\"own_us\":%.3f,\"behind_us\":%.3f,\"ratio\":%.3f}"
+                                    : " %s %.0f entries/s (%.2f + %.2f us of processor time each; ratio %.2f)",
+                     rounds->names[k], figures->per_second, figures->own_us, figures->behind_us, rounds->ratios[k]);
+    }
+    (void)printf(settings->json ? "}\n" : "\n");
 }
 
 static void run_append(const struct settings *settings)
 {
-    static struct rounds rounds;
-    static const char *const names[2] = {"store", "ledger"};
+    static struct rounds rounds = {.count = SIDES_MAX, .names = {"rocksdb", "store", "ledger"}};
     char folder[32];
 
     for (size_t g = 0; g < settings->group_count; g++) {
-        struct side sides[2];
+        struct side sides[SIDES_MAX];
 
-        for (size_t k = 0; k < 2; k++) {
-            (void)snprintf(folder, sizeof folder, "%s-%zu", names[k], settings->groups[g]);
-            side_open(&sides[k], settings, folder, k == 1, g);
+        for (size_t k = 0; k < SIDES_MAX; k++) {
+            (void)snprintf(folder, sizeof folder, "%s-%zu", rounds.names[k], settings->groups[g]);
+            side_open(&sides[k], settings, folder, (enum kind)k, g);
         }
         take_turns(sides, settings, settings->groups[g], &rounds);
-        print_rounds(settings, names, settings->groups[g], &rounds);
-        side_close(&sides[0]);
-        side_close(&sides[1]);
+        print_rounds(settings, settings->groups[g], &rounds);
+        for (size_t k = 0; k < SIDES_MAX; k++)
+            side_close(&sides[k]);
     }
 }
 
@@ -257,24 +288,23 @@ static void grow_side(struct side *side, const struct settings *settings, const 
     struct settings filling = *settings;
 
     filling.async = true;
-    side_open(side, &filling, name, true, entries);
+    side_open(side, &filling, name, WHOLE_LEDGER, entries);
     (void)run_round(side, settings->groups[0], entries);
     side_close(side);
-    side_open(side, settings, name, true, entries + 1);
+    side_open(side, settings, name, WHOLE_LEDGER, entries + 1);
     settle();
 }
 
 static void run_grow(const struct settings *settings)
 {
-    static struct rounds rounds;
-    static const char *const names[2] = {"small", "large"};
+    static struct rounds rounds = {.count = 2, .names = {"small", "large"}};
     struct side sides[2];
 
-    grow_side(&sides[0], settings, names[0], settings->from);
-    grow_side(&sides[1], settings, names[1], settings->to);
+    grow_side(&sides[0], settings, rounds.names[0], settings->from);
+    grow_side(&sides[1], settings, rounds.names[1], settings->to);
     for (size_t g = 0; g < settings->group_count; g++) {
         take_turns(sides, settings, settings->groups[g], &rounds);
-        print_rounds(settings, names, settings->groups[g], &rounds);
+        print_rounds(settings, settings->groups[g], &rounds);
     }
     side_close(&sides[0]);
     side_close(&sides[1]);
@@ -301,7 +331,7 @@ static struct usage usage_of(const char *folder)
         if (stat64(path, &file) != 0 || !S_ISREG(file.st_mode))
             continue;
         bytes = (uint64_t)file.st_blocks * 512;
-        if (strstr(entry->d_name, ".log"))
+        if (strstr(entry->d_name, ".log") || strstr(entry->d_name, ".wal"))
             usage.log_bytes += bytes;
         else if (strstr(entry->d_name, ".sst"))
             usage.table_bytes += bytes;
@@ -332,12 +362,12 @@ static void run_space(const struct settings *settings)
     struct side side;
     struct usage usage;
 
-    side_open(&side, settings, "space", true, 7);
+    side_open(&side, settings, "space", WHOLE_LEDGER, 7);
     (void)run_round(&side, settings->groups[0], settings->entries);
     usage = usage_of(side.path);
     print_usage(settings, "after the run", &side, &usage);
     side_close(&side);
-    side_open(&side, settings, "space", true, 8);
+    side_open(&side, settings, "space", WHOLE_LEDGER, 8);
     settle();
     usage = usage_of(side.path);
     print_usage(settings, "opened again", &side, &usage);
@@ -353,7 +383,7 @@ static void run_verify(const struct settings *settings)
     double rates[ROUNDS_MAX], cpu[ROUNDS_MAX];
 
     filling.async = true;
-    side_open(&side, &filling, "verify", true, 9);
+    side_open(&side, &filling, "verify", WHOLE_LEDGER, 9);
     (void)run_round(&side, settings->groups[0], settings->entries);
     side_close(&side);
     if (store_open_rocksdb(side.path, true, &side.store, &error) != STATUS_OK)
