@@ -147,7 +147,7 @@ static enum status open_database_to_read(struct rocks_store *store, const char *
 
 /* ---- the log ---- */
 
-/* Of a store that is not open: its last format may be in its log. */
+/* By RocksDB's own files, before the log is read (write_format sees to that). */
 static bool has_own_log_format(struct rocks_store *store)
 {
     struct arena arena;
