@@ -250,6 +250,22 @@ static void check_wrong(struct live *live)
 
 /* ---- readers ---- */
 
+/* Commits until `other`, on a thread of its own, has seen enough. */
+static void commit_beside(void *(*other)(void *live), uint64_t salt)
+{
+    static struct live live;
+    pthread_t thread;
+
+    begin(&live, salt);
+    open_live(&live);
+    ck_assert_int_eq(pthread_create(&thread, NULL, other, &live), 0);
+    commit_until_stopped(&live);
+    pthread_join(thread, NULL);
+    check_wrong(&live);
+    close_live(&live);
+    end(&live);
+}
+
 static void *look_again_and_again(void *context)
 {
     struct live *live = context;
@@ -262,17 +278,7 @@ static void *look_again_and_again(void *context)
 
 START_TEST(a_reader_of_a_live_store_sees_one_commits_state)
 {
-    static struct live live;
-    pthread_t reader;
-
-    begin(&live, 1);
-    open_live(&live);
-    ck_assert_int_eq(pthread_create(&reader, NULL, look_again_and_again, &live), 0);
-    commit_until_stopped(&live);
-    pthread_join(reader, NULL);
-    check_wrong(&live);
-    close_live(&live);
-    end(&live);
+    commit_beside(look_again_and_again, 1);
 }
 END_TEST
 
@@ -297,17 +303,7 @@ static void *scrub_and_look(void *context)
 
 START_TEST(a_reader_beside_erasures_sees_one_commits_state)
 {
-    static struct live live;
-    pthread_t other;
-
-    begin(&live, 2);
-    open_live(&live);
-    ck_assert_int_eq(pthread_create(&other, NULL, scrub_and_look, &live), 0);
-    commit_until_stopped(&live);
-    pthread_join(other, NULL);
-    check_wrong(&live);
-    close_live(&live);
-    end(&live);
+    commit_beside(scrub_and_look, 2);
 }
 END_TEST
 
@@ -335,17 +331,7 @@ static void *copy_again_and_again(void *context)
 
 START_TEST(a_copy_is_one_commits_state)
 {
-    static struct live live;
-    pthread_t other;
-
-    begin(&live, 3);
-    open_live(&live);
-    ck_assert_int_eq(pthread_create(&other, NULL, copy_again_and_again, &live), 0);
-    commit_until_stopped(&live);
-    pthread_join(other, NULL);
-    check_wrong(&live);
-    close_live(&live);
-    end(&live);
+    commit_beside(copy_again_and_again, 3);
 }
 END_TEST
 
