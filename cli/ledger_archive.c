@@ -117,19 +117,22 @@ static int print_verified(const struct command *command, const struct archive *a
     const struct archive_info *info = archive_get_info(archive);
     struct slice folder = show_quoted(command->arena, slice_from_str(archive_get_folder(archive))),
                  origin = show_quoted(command->arena, slice_from_str(archive_get_verifier(archive)->name));
-    char root[DIGEST_HEX_SIZE];
+    char root[DIGEST_HEX_SIZE], manifest[DIGEST_HEX_SIZE];
 
     digest_format(&info->root, root);
+    digest_format(&info->manifest, manifest);
     if (command->json)
         printf("{\"folder\":%.*s,\"origin\":%.*s,\"from\":%llu,\"to\":%llu,\"bytes\":%llu,\"blobs\":%llu,\"root\":\"%.*s\","
-               "\"valid\":true}\n",
+               "\"manifest\":\"%.*s\",\"valid\":true}\n",
                SLICE_ARG(folder), SLICE_ARG(origin), (unsigned long long)info->from, (unsigned long long)info->to,
-               (unsigned long long)verified->bytes, (unsigned long long)verified->blobs, DIGEST_HEX_SIZE, root);
+               (unsigned long long)verified->bytes, (unsigned long long)verified->blobs, DIGEST_HEX_SIZE, root, DIGEST_HEX_SIZE,
+               manifest);
     else
-        printf("%s: entries %llu to %llu of %s, %llu bytes, %llu large values, root of all %llu entries %.*s: valid\n",
+        printf("%s: entries %llu to %llu of %s, %llu bytes, %llu large values, root of all %llu entries %.*s: valid. Its "
+               "archive.json has SHA-256 %.*s\n",
                archive_get_folder(archive), (unsigned long long)info->from, (unsigned long long)info->to - 1,
                archive_get_verifier(archive)->name, (unsigned long long)verified->bytes, (unsigned long long)verified->blobs,
-               (unsigned long long)info->to, DIGEST_HEX_SIZE, root);
+               (unsigned long long)info->to, DIGEST_HEX_SIZE, root, DIGEST_HEX_SIZE, manifest);
     return COMMAND_OK;
 }
 

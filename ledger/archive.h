@@ -6,7 +6,7 @@
  *   tile/L/N[.p/W]             every tile of levels 1 to 7 of the tree of `to` entries
  *   checkpoint, ledger.vkey    signed over that tree, and by whom
  *   blobs/HEX                  large values and policy bundles that the entries name; HEX is the SHA-256 of the file
- *   archive.json               what it is; written last
+ *   archive.json               what it is; written last. Its SHA-256 is in the ledger's entry ledger.archived
  *
  * The store keeps all hash tiles, so proofs about archived entries are made as before. Erasable values (STORE_PRIVATE) are
  * never in an archive: from files that lie elsewhere they could not be erased.
@@ -79,6 +79,8 @@ enum status archive_verify(const struct archive *archive, archive_progress_f pro
  */
 enum status store_open_whole(struct store *live, struct archive *const *archives, size_t count, struct store **out,
                              struct error *error) EDICT_MUST_USE;
+/* The archives of such a store, by range; none of any other store. */
+struct archive *const *store_whole_archives(const struct store *store, size_t *count);
 
 /* ---- paths ---- */
 

@@ -1,5 +1,6 @@
 #include "ledger/audit.h"
 
+#include "ledger/archive.h"
 #include "ledger/private.h"
 #include "proto/event.h"
 #include "proto/redact.h"
@@ -122,8 +123,33 @@ static enum status audit_erased(struct audit *audit, uint64_t index, struct slic
     return STATUS_OK;
 }
 
+/* What archive.json says beyond its entries, such as when it was made, is vouched for by nothing but its hash here. */
+static enum status check_manifest(struct store *store, uint64_t index, const struct event_archived *archived,
+                                  struct error *error)
+{
+    size_t count;
+    struct archive *const *archives = store_whole_archives(store, &count);
+    struct digest manifest;
+
+    if (!digest_parse(archived->manifest, &manifest))
+        return wrong(error, index, "it does not say validly what was archived");
+    for (size_t i = 0; i < count; i++) {
+        const struct archive_info *info = archive_get_info(archives[i]);
+
+        if (info->from == (uint64_t)archived->from && info->to == (uint64_t)archived->to &&
+            !digest_equal(&info->manifest, &manifest))
+            return error_set(
+                error, STATUS_CORRUPT, archive_get_folder(archives[i]),
+                "its archive.json does not have the SHA-256 that entry %llu recorded: it was changed, or is another "
+                "archive of the same entries",
+                (unsigned long long)index);
+    }
+    return STATUS_OK;
+}
+
 /* Values of entries that were archived may have been erased with them, all at once. */
-static enum status audit_archived(struct audit *audit, uint64_t index, struct slice body, struct error *error)
+static enum status audit_archived(struct audit *audit, struct store *store, uint64_t index, struct slice body,
+                                  struct error *error)
 {
     struct event event;
     enum status status = event_from_body(&audit->arena, RECORD_LEDGER_ARCHIVED, body, &event, error);
@@ -132,7 +158,7 @@ static enum status audit_archived(struct audit *audit, uint64_t index, struct sl
         return wrong(error, index, "it does not say validly what was archived");
     if (event.archived.erases && (uint64_t)event.archived.to > audit->archived_erased)
         audit->archived_erased = (uint64_t)event.archived.to;
-    return STATUS_OK;
+    return check_manifest(store, index, &event.archived, error);
 }
 
 /* Almost all decisions are told from those with redacted values without parsing them: these have a '$', of a mark or of the
@@ -154,7 +180,7 @@ enum status audit_entry(struct audit *audit, struct store *store, const struct r
     if (header->type != RECORD_DECISION_ERASED && header->type != RECORD_LEDGER_ARCHIVED)
         return STATUS_OK;
     arena_reset(&audit->arena);
-    return header->type == RECORD_LEDGER_ARCHIVED ? audit_archived(audit, index, body, error)
+    return header->type == RECORD_LEDGER_ARCHIVED ? audit_archived(audit, store, index, body, error)
                                                   : audit_erased(audit, index, body, error);
 }
 
@@ -211,6 +237,23 @@ static bool count_row(void *context, const struct private_row *row)
     return true;
 }
 
+static bool take_first(void *context, const struct private_row *row)
+{
+    *(uint64_t *)context = row->index;
+    return false;
+}
+
+/* Values went before their entries were archived, or with them. */
+static enum status check_none_below(struct store *store, uint64_t end, struct error *error)
+{
+    uint64_t index = UINT64_MAX;
+    enum status status = private_each(store, 0, end, take_first, &index, error);
+
+    if (status == STATUS_OK && index != UINT64_MAX)
+        status = wrong(error, index, "it was archived, and a redacted value of it is still there");
+    return status;
+}
+
 /* What entries before `first`, which are not here any more, committed to is not for us to judge. */
 static void forget_before(struct audit_list *list, uint64_t first)
 {
@@ -228,13 +271,15 @@ static void forget_before(struct audit_list *list, uint64_t first)
 enum status audit_finish(struct audit *audit, struct store *store, uint64_t first, struct error *error)
 {
     const struct audit_name *name;
-    uint64_t rows = 0;
-    enum status status;
+    uint64_t rows = 0, kept = first > audit->archived_erased ? first : audit->archived_erased;
+    enum status status = check_none_below(store, kept, error);
 
+    if (status != STATUS_OK)
+        return status;
     forget_before(&audit->missing, first);
     audit->gone = audit->missing.count;
-    forget_before(&audit->missing, first > audit->archived_erased ? first : audit->archived_erased);
-    forget_before(&audit->erased, first > audit->archived_erased ? first : audit->archived_erased);
+    forget_before(&audit->missing, kept);
+    forget_before(&audit->erased, kept);
     if ((name = first_lacking(&audit->missing, &audit->erased)))
         return wrong(error, name->index, "a redacted value is missing, and no entry says that it was erased");
     if ((name = first_lacking(&audit->erased, &audit->missing)))

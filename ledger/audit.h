@@ -1,7 +1,7 @@
 /*
  * The part of verification that is about values beside the records: every value that a record commits to is there and is what
- * it commits to, or an entry says that it was erased; and nothing else is there. A log is filled by one thread; logs are
- * joined.
+ * it commits to, or an entry says that it was erased; and nothing else is there. Beside that, archives that were put back are
+ * those that an entry recorded. An audit is filled by one thread; audits are joined.
  */
 #ifndef EDICT_LEDGER_AUDIT_H
 #define EDICT_LEDGER_AUDIT_H

@@ -210,6 +210,14 @@ static const struct store_ops whole_ops = {.get = whole_get,
                                            .batch_new = whole_batch_new,
                                            .close = whole_close};
 
+struct archive *const *store_whole_archives(const struct store *base, size_t *count)
+{
+    const struct whole_store *store = (const struct whole_store *)base;
+
+    *count = base->ops == &whole_ops ? store->count : 0;
+    return *count > 0 ? store->archives : NULL;
+}
+
 /* ---- opening ---- */
 
 static int by_range(const void *a, const void *b)

@@ -86,6 +86,7 @@ def test_entries_are_archived_while_decisions_go_on(simple, go_archive, go_verif
     # The archive by itself, by us and by Go.
     by_itself = subprocess.run([BUILD / "edict", "ledger", "verify", "--archive", old, "--key", key, "--json"], capture_output=True, text=True, timeout=120)
     assert by_itself.returncode == 0, by_itself.stderr
+    assert json.loads(by_itself.stdout)["manifest"] == entry["body"]["manifest"]
     assert json.loads(by_itself.stdout)["to"] == 512 and json.loads(by_itself.stdout)["blobs"] >= 2  # the large value, the policies
     strangers = subprocess.run([go_archive, old], capture_output=True, text=True, timeout=120)
     assert strangers.returncode == 0 and json.loads(strangers.stdout) == {"origin": key.split("+")[0], "from": 0, "to": 512}, strangers.stderr
@@ -273,6 +274,22 @@ def test_what_fails_leaves_no_half_an_archive(simple, tmp_path):
     failed = archive(simple, 256, folder, "--offline")
     assert failed.returncode != 0 and "too long" in failed.stderr
     assert list(parent.iterdir()) == []
+
+
+def test_of_an_archive_json_every_character_counts(simple, tmp_path):
+    """The files beside it vouch for almost all of it; for the rest the ledger does, which recorded its hash."""
+    decide(simple, 300)
+    assert archive(simple, 256, tmp_path / "a").returncode == 0
+    simple.stop()
+    assert ledger_json(simple.folder, "verify", "--archive", str(tmp_path / "a"))["valid"]
+    manifest = tmp_path / "a" / "archive.json"
+    written = manifest.read_text()
+    manifest.write_text(written.replace('"created":"20', '"created":"19'))
+    assert manifest.read_text() != written
+    refused = cli(simple.folder, "ledger", "verify", "--archive", tmp_path / "a")
+    assert refused.returncode == 1 and "does not have the SHA-256 that entry" in refused.stderr and str(tmp_path / "a") in refused.stderr
+    manifest.write_text(written)
+    assert ledger_json(simple.folder, "verify", "--archive", str(tmp_path / "a"))["valid"]
 
 
 def test_backup_and_restore_of_what_is_not_all_there(simple, new_server, tmp_path):

@@ -150,12 +150,14 @@ static struct store *open_store(bool rocks)
     return store;
 }
 
-static void drop(struct ledger *ledger, uint64_t to, int64_t time_ms)
+static void drop(struct ledger *ledger, const struct archive_info *info)
 {
-    struct submitted one = {.txn = {.entry_count = 1, .archived_to = to, .archived_time_ms = time_ms}};
+    struct submitted one = {.txn = {.entry_count = 1, .archived_to = info->to, .archived_time_ms = info->last_time_ms}};
+    char manifest[DIGEST_HEX_SIZE];
 
-    snprintf(one.body, sizeof one.body, "{\"by\":\"x\",\"from\":0,\"manifest\":\"00\",\"root\":\"00\",\"to\":%llu}",
-             (unsigned long long)to);
+    digest_format(&info->manifest, manifest);
+    snprintf(one.body, sizeof one.body, "{\"by\":\"x\",\"from\":%llu,\"manifest\":\"%.*s\",\"root\":\"00\",\"to\":%llu}",
+             (unsigned long long)info->from, DIGEST_HEX_SIZE, manifest, (unsigned long long)info->to);
     one.txn.entries[0] = (struct ledger_entry){
         .type = RECORD_LEDGER_ARCHIVED, .tenant = RECORD_TENANT_DEFAULT, .body = slice_from_str(one.body)};
     submit(ledger, &one);
@@ -368,7 +370,7 @@ START_TEST(a_ledger_goes_on_without_what_is_archived)
     ck_assert_int_eq(write_one(store, "b", 0, 256, &info), STATUS_OK);
     ck_assert_int_eq(write_one(store, "a", 256, 512, &info), STATUS_OK);
     ids = count_rows(store, STORE_IDS);
-    drop(ledger, 512, info.last_time_ms);
+    drop(ledger, &info);
     check_gone(ledger);
     ck_assert_uint_eq(count_rows(store, STORE_ENTRIES), ENTRIES + 2 - 512);
     ck_assert_uint_eq(count_rows(store, STORE_IDS), ids); /* harmless until they are taken out */
@@ -379,7 +381,7 @@ START_TEST(a_ledger_goes_on_without_what_is_archived)
     grow(ledger, 2048);
     postings = count_rows(store, STORE_POSTINGS);
     ck_assert_int_eq(write_one(store, "c", 512, 2048, &info), STATUS_OK);
-    drop(ledger, 2048, info.last_time_ms);
+    drop(ledger, &info);
     ck_assert_int_eq(ledger_trim(ledger, &error), STATUS_OK);
     ck_assert_uint_lt(count_rows(store, STORE_POSTINGS), postings + 1); /* one row came with the entry */
     ledger_close(ledger);
@@ -408,16 +410,16 @@ START_TEST(what_is_missing_is_named)
 {
     struct store *store = open_store(_i);
     struct ledger *ledger = open_ledger(store);
-    struct archive_info info;
+    struct archive_info info, older;
     struct digest root;
     uint64_t size;
     unsigned seen = 0;
 
     grow(ledger, ENTRIES);
-    ck_assert_int_eq(write_one(store, "b", 0, 256, &info), STATUS_OK);
+    ck_assert_int_eq(write_one(store, "b", 0, 256, &older), STATUS_OK);
     ck_assert_int_eq(write_one(store, "a", 256, 512, &info), STATUS_OK);
-    drop(ledger, 512, info.last_time_ms);
-    drop(ledger, 256, info.last_time_ms); /* nothing comes back */
+    drop(ledger, &info);
+    drop(ledger, &older); /* nothing comes back */
     ck_assert_uint_eq(ledger_first(ledger, NULL), 512);
     ledger_root(ledger, &size, &root);
     ledger_close(ledger);
@@ -428,6 +430,31 @@ START_TEST(what_is_missing_is_named)
     ck_assert_int_eq(ledger_each(store, 512, UINT64_MAX, visit_nothing, &seen, &error), STATUS_OK);
     ck_assert_uint_eq(seen, ENTRIES + 3 - 512);
     check_whole(store, &root);
+}
+END_TEST
+
+START_TEST(a_value_that_outlived_its_entry_is_seen)
+{
+    struct store *store = open_store(_i);
+    struct ledger *ledger = open_ledger(store);
+    struct store_batch *batch;
+    struct archive_info info;
+    struct verify_result result;
+    char key[8 + 2] = {0, 0, 0, 0, 0, 0, 0, 7, '/', 'a'};
+
+    grow(ledger, ENTRIES);
+    ck_assert_int_eq(write_one(store, "a", 0, 512, &info), STATUS_OK);
+    drop(ledger, &info);
+    ledger_close(ledger);
+    ck_assert_msg(ledger_verify(store, NULL, NULL, &result, &error) == STATUS_OK, "%s", error.message);
+    batch = store->ops->batch_new(store);
+    ck_assert_ptr_nonnull(batch);
+    store_put(batch, STORE_PRIVATE, slice_from(key, sizeof key), SLICE("secret"));
+    ck_assert_int_eq(store->ops->commit(store, batch, true, &error), STATUS_OK);
+    store->ops->batch_delete(batch);
+    ck_assert_int_eq(ledger_verify(store, NULL, NULL, &result, &error), STATUS_CORRUPT);
+    ck_assert_str_eq(error.message, "entry 7: it was archived, and a redacted value of it is still there");
+    store->ops->close(store);
 }
 END_TEST
 
@@ -457,6 +484,7 @@ int main(void)
     tcase_add_test(tests, an_interrupted_archive_is_begun_anew);
     tcase_add_test(tests, a_ledger_goes_on_without_what_is_archived);
     tcase_add_loop_test(tests, what_is_missing_is_named, 0, 2);
+    tcase_add_loop_test(tests, a_value_that_outlived_its_entry_is_seen, 0, 2);
     tcase_add_test(tests, tiles_have_c2sps_paths);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
