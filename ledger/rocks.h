@@ -8,14 +8,20 @@
 #ifndef EDICT_LEDGER_ROCKS_H
 #define EDICT_LEDGER_ROCKS_H
 
+#include "base/file.h"
 #include "ledger/store.h"
 #include "ledger/wal.h"
 
+#include <pthread.h>
 #include <rocksdb/c.h>
 #include <stdatomic.h>
 
+/* In the store's folder, while it is copied to another file system. */
+#define ROCKS_STAGE "copying"
+
 struct rocks_store {
     struct store base;
+    char folder[FILE_PATH_MAX];
     rocksdb_t *db;
     rocksdb_options_t *options[STORE_FAMILY_COUNT];
     rocksdb_column_family_handle_t *families[STORE_FAMILY_COUNT];
@@ -25,6 +31,7 @@ struct rocks_store {
     struct wal *wal;                  /* NULL: read only */
     rocksdb_writebatch_wi_t *overlay; /* read only: what the log has beyond RocksDB's files; or NULL */
     bool logged;                      /* commits since the last flush went to RocksDB's log */
+    pthread_mutex_t copying;          /* a copy, or a scrub: a stage shares the files that a scrub is to be rid of */
     _Atomic bool broken;              /* a write has failed: what is on the disk is unknown */
 };
 

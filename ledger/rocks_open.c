@@ -19,13 +19,15 @@ const char *const rocks_family_names[STORE_FAMILY_COUNT] = {"default", "entries"
                                                             "tiles",   "state",   "blobs", "private"};
 static const char format_key[] = "format";
 
-static struct rocks_store *store_new(void)
+static struct rocks_store *store_new(const char *folder)
 {
     struct rocks_store *store = calloc(1, sizeof *store);
 
     if (!store)
         return NULL;
     store->base.ops = &rocks_ops;
+    snprintf(store->folder, sizeof store->folder, "%s", folder);
+    pthread_mutex_init(&store->copying, NULL);
     store->cache = rocksdb_cache_create_lru(ROCKS_CACHE);
     store->write_logged = rocksdb_writeoptions_create();
     store->write_unlogged = rocksdb_writeoptions_create();
@@ -191,6 +193,17 @@ static enum status log_is_missing(const char *folder, struct error *error)
                      "entries; put its files back, or restore a backup");
 }
 
+/* What a process that ended while it copied left behind: it holds on to files that are gone, and to what was erased in them. */
+static enum status remove_stage(const char *folder, struct error *error)
+{
+    char stage[FILE_PATH_MAX];
+    enum status status = file_path(stage, folder, ROCKS_STAGE, error);
+
+    if (status == STATUS_OK)
+        file_remove_tree(stage);
+    return status;
+}
+
 static enum status open_for_writing(struct rocks_store *store, const char *folder, struct error *error)
 {
     const struct wal_store log_store = {.apply = apply_batch, .flush = flush_all, .context = store};
@@ -200,6 +213,8 @@ static enum status open_for_writing(struct rocks_store *store, const char *folde
     (void)mkdir(folder, 0700); /* as RocksDB would, but for nobody else to read, whatever the umask and the folder above */
     direct = file_takes_direct_writes(folder);
     status = open_database(store, folder, direct, error);
+    if (status == STATUS_OK)
+        status = remove_stage(folder, error);
     if (status != STATUS_OK)
         return status;
     had_log = wal_exists(folder);
@@ -271,7 +286,7 @@ static enum status check_format(struct rocks_store *store, const char *folder, b
 
 static enum status open_store(const char *folder, bool read_only, struct store **out, struct error *error)
 {
-    struct rocks_store *store = store_new();
+    struct rocks_store *store = store_new(folder);
     enum status status;
 
     if (!store)

@@ -270,23 +270,30 @@ static enum status rocks_scan(struct store *base, enum store_family family, stru
     return message ? rocks_failed(error, STATUS_IO, "", message) : STATUS_OK;
 }
 
+static void rewrite_range(struct rocks_store *store, enum store_family family, struct slice from, struct slice to)
+{
+    rocksdb_compactoptions_t *compact = rocksdb_compactoptions_create();
+
+    rocksdb_compactoptions_set_exclusive_manual_compaction(compact, 0);
+    rocksdb_compactoptions_set_bottommost_level_compaction(compact, ROCKS_COMPACT_FORCE);
+    rocksdb_compact_range_cf_opt(store->db, store->families[family], compact, from.data, from.size, to.data, to.size);
+    rocksdb_compactoptions_destroy(compact);
+}
+
 /* The log is overwritten once every family has flushed what it covers (RocksDB's own goes by that); a table file goes once it
  * is rewritten without what was removed, also at the bottom, where RocksDB would leave files alone. */
 static enum status rocks_scrub(struct store *base, enum store_family family, struct slice from, struct slice to,
                                struct error *error)
 {
     struct rocks_store *store = (struct rocks_store *)base;
-    rocksdb_compactoptions_t *compact;
-    enum status status = wal_erase(store->wal, error);
+    enum status status;
 
-    if (status != STATUS_OK)
-        return status;
-    compact = rocksdb_compactoptions_create();
-    rocksdb_compactoptions_set_exclusive_manual_compaction(compact, 0);
-    rocksdb_compactoptions_set_bottommost_level_compaction(compact, ROCKS_COMPACT_FORCE);
-    rocksdb_compact_range_cf_opt(store->db, store->families[family], compact, from.data, from.size, to.data, to.size);
-    rocksdb_compactoptions_destroy(compact);
-    return STATUS_OK;
+    pthread_mutex_lock(&store->copying);
+    status = wal_erase(store->wal, error);
+    if (status == STATUS_OK)
+        rewrite_range(store, family, from, to);
+    pthread_mutex_unlock(&store->copying);
+    return status;
 }
 
 /* With 0 every family is flushed first: 7.8 could link a log that is not synced. A checkpoint that meets a new manifest just
@@ -311,9 +318,8 @@ static enum status copy_files(struct rocks_store *store, const char *folder, str
 }
 
 /* Families are flushed one after the other while commits go on; the log, copied afterwards, makes one moment of it. */
-static enum status rocks_copy(struct store *base, const char *folder, struct error *error)
+static enum status copy_moment(struct rocks_store *store, const char *folder, struct error *error)
 {
-    struct rocks_store *store = (struct rocks_store *)base;
     enum status status;
 
     wal_hold(store->wal);
@@ -321,7 +327,46 @@ static enum status rocks_copy(struct store *base, const char *folder, struct err
     if (status == STATUS_OK)
         status = wal_copy(store->wal, folder, error);
     wal_release(store->wal);
+    return status;
+}
+
+/* A log that is held fills up, and then commits wait: so the moment is taken where that is quick, and goes on from there. */
+static enum status copy_by_stage(struct rocks_store *store, const char *folder, struct error *error)
+{
+    char stage[FILE_PATH_MAX], files[FILE_PATH_MAX];
+    enum status status = file_path(stage, store->folder, ROCKS_STAGE, error);
+
+    if (status == STATUS_OK)
+        status = file_make_folder(stage, error);
+    if (status == STATUS_OK)
+        status = file_path(files, stage, "files", error);
+    if (status == STATUS_OK)
+        status = copy_moment(store, files, error);
+    if (status == STATUS_OK)
+        status = file_copy_tree(files, folder, error);
+    file_remove_tree(stage);
+    return status;
+}
+
+static enum status copy_directly(struct rocks_store *store, const char *folder, struct error *error)
+{
+    enum status status = copy_moment(store, folder, error);
+
     return status == STATUS_OK ? file_sync_tree(folder, error) : status;
+}
+
+static enum status rocks_copy(struct store *base, const char *folder, struct error *error)
+{
+    struct rocks_store *store = (struct rocks_store *)base;
+    char some_file[FILE_PATH_MAX];
+    enum status status = file_path(some_file, store->folder, "CURRENT", error);
+
+    if (status != STATUS_OK)
+        return status;
+    pthread_mutex_lock(&store->copying);
+    status = file_can_link(some_file, folder) ? copy_directly(store, folder, error) : copy_by_stage(store, folder, error);
+    pthread_mutex_unlock(&store->copying);
+    return status;
 }
 
 void rocks_close(struct store *base)
@@ -349,6 +394,7 @@ void rocks_close(struct store *base)
     rocksdb_writeoptions_destroy(store->write_unlogged);
     rocksdb_readoptions_destroy(store->read);
     rocksdb_cache_destroy(store->cache);
+    pthread_mutex_destroy(&store->copying);
     free(store);
 }
 

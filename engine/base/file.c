@@ -216,6 +216,11 @@ bool file_takes_direct_writes(const char *folder)
     return taken;
 }
 
+bool file_can_link(const char *file, const char *path)
+{
+    return link(file, path) == 0 && unlink(path) == 0;
+}
+
 bool file_lies_in(const char *path, const char *folder, bool deep)
 {
     const char *slash = strrchr(path, '/');

@@ -45,6 +45,8 @@ bool file_lies_in(const char *path, const char *folder, bool deep);
 /* Can files there be written past the page cache (O_DIRECT)? tmpfs, for one, may say no. Writes a page to a file without a
  * name. */
 bool file_takes_direct_writes(const char *folder);
+/* Could the file have `path`, where nothing is, for a second name? Not in another file system. */
+bool file_can_link(const char *file, const char *path);
 /* Does the folder hold nothing? True also when it does not exist. */
 bool file_folder_is_empty(const char *folder);
 /* Bytes [begin, end), or as many as there are, to the same place in `to`, which is made if it does not exist (0600). Not

@@ -4,10 +4,12 @@ import fcntl
 import http.client
 import json
 import os
+import pathlib
 import pty
 import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -28,7 +30,19 @@ def ledger_json(data, *words):
     return json.loads(shown.stdout)
 
 
-def test_a_backup_is_taken_while_decisions_go_on(simple, tmp_path):
+@pytest.fixture(params=["same", "other"])
+def backups(request, tmp_path):
+    """A folder on the ledger's file system, or on another one, to which files cannot be linked."""
+    if request.param == "same":
+        yield tmp_path
+        return
+    if not os.path.isdir("/dev/shm") or os.stat("/dev/shm").st_dev == os.stat(tmp_path).st_dev:
+        pytest.skip("there is no second file system to write to")
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        yield pathlib.Path(folder)
+
+
+def test_a_backup_is_taken_while_decisions_go_on(simple, backups):
     stop, decided = threading.Event(), []
 
     def load(agent):
@@ -45,15 +59,15 @@ def test_a_backup_is_taken_while_decisions_go_on(simple, tmp_path):
     sizes = []
     for i in range(5):
         before = size_of(simple)
-        shown = ledger_json(simple.folder, "backup", str(tmp_path / f"backup-{i}"))
-        assert before <= shown["size"] and shown["folder"] == str(tmp_path / f"backup-{i}")
+        shown = ledger_json(simple.folder, "backup", str(backups / f"backup-{i}"))
+        assert before <= shown["size"] and shown["folder"] == str(backups / f"backup-{i}")
         sizes.append(shown["size"])
     stop.set()
     for thread in threads:
         thread.join()
     assert sizes == sorted(sizes) and sizes[0] < size_of(simple)
     for i, size in enumerate(sizes):
-        folder = tmp_path / f"backup-{i}"
+        folder = backups / f"backup-{i}"
         assert sorted(p.name for p in folder.iterdir()) == ["backup.json", "ledger", "ledger.checkpoint", "ledger.vkey"]
         manifest = json.loads((folder / "backup.json").read_text())
         assert manifest["size"] == size and manifest["with_key"] is False
@@ -62,6 +76,7 @@ def test_a_backup_is_taken_while_decisions_go_on(simple, tmp_path):
         assert (folder / "ledger.checkpoint").read_text().split("\n")[1] == str(size)  # signed over exactly what is in it
         assert ledger_json(folder, "rebuild")["differences"] == 0
         assert ledger_json(folder, "replay")["differences"] == 0
+    assert not (simple.folder / "ledger" / "copying").exists()
 
 
 def test_what_a_backup_refuses(simple, tmp_path):

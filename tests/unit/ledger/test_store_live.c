@@ -3,14 +3,17 @@
  * a small log, so that its files are turned all the time. Each commit adds a run of entries with their ids, takes a range of
  * the oldest away, and says in META how many there are: whoever looks has to find one commit's state.
  */
+#include "base/file.h"
 #include "ledger/store.h"
 #include "model.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 enum {
@@ -335,6 +338,96 @@ START_TEST(a_copy_is_one_commits_state)
 }
 END_TEST
 
+/* ---- copies to another file system ---- */
+
+/* A stand-in for one: it cannot be linked into, and copying to it takes as long as commits that the log has no room for, if it
+ * is held. A scrub has to wait for its end: the files that are copied have what it is to be rid of. */
+struct far_copy {
+    struct live *live;
+    unsigned copies;
+    pthread_t scrub; /* beside the last copy */
+    _Atomic bool scrubbed;
+    bool scrubbed_early;
+};
+
+static struct far_copy far;
+
+int __real_link(const char *from, const char *to);
+int __wrap_link(const char *from, const char *to);
+enum status __real_file_copy_tree(const char *from, const char *to, struct error *error);
+enum status __wrap_file_copy_tree(const char *from, const char *to, struct error *error);
+
+int __wrap_link(const char *from, const char *to)
+{
+    if (!far.live)
+        return __real_link(from, to);
+    errno = EXDEV;
+    return -1;
+}
+
+static void *scrub_once(void *context)
+{
+    struct live *live = context;
+    struct error error = {0};
+    char from[8] = {0}, to[8];
+
+    memset(to, 0xff, sizeof to);
+    ck_assert_int_eq(live->store->ops->scrub(live->store, STORE_PRIVATE, slice_from(from, 8), slice_from(to, 8), &error),
+                     STATUS_OK);
+    atomic_store(&far.scrubbed, true);
+    return NULL;
+}
+
+enum status __wrap_file_copy_tree(const char *from, const char *to, struct error *error)
+{
+    uint64_t enough = atomic_load(far.live->committed) + 2000;
+    enum status status;
+
+    if (far.copies++ > 0)
+        pthread_join(far.scrub, NULL);
+    atomic_store(&far.scrubbed, false);
+    ck_assert_int_eq(pthread_create(&far.scrub, NULL, scrub_once, far.live), 0);
+    while (atomic_load(far.live->committed) < enough)
+        usleep(100);
+    status = __real_file_copy_tree(from, to, error);
+    far.scrubbed_early = far.scrubbed_early || atomic_load(&far.scrubbed);
+    return status;
+}
+
+static void *copy_far(void *context)
+{
+    far = (struct far_copy){.live = context};
+    copy_again_and_again(context);
+    if (far.copies > 0)
+        pthread_join(far.scrub, NULL);
+    return NULL;
+}
+
+START_TEST(a_copy_elsewhere_holds_up_no_commits)
+{
+    commit_beside(copy_far, 6);
+    ck_assert_uint_eq(far.copies, model_rounds(COPIES));
+    ck_assert(!far.scrubbed_early);
+}
+END_TEST
+
+START_TEST(what_a_copy_left_when_it_was_killed_goes)
+{
+    static struct live live;
+    char path[64];
+
+    begin(&live, 7);
+    snprintf(path, sizeof path, "%s/copying", live.folder);
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+    strcat(path, "/files");
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+    open_live(&live);
+    ck_assert(!file_exists(path));
+    close_live(&live);
+    end(&live);
+}
+END_TEST
+
 /* ---- a log that is missing ---- */
 
 /* Also of a store that has just been made, and has nothing else in files of RocksDB. */
@@ -443,6 +536,8 @@ int main(void)
     tcase_add_test(tests, a_reader_of_a_live_store_sees_one_commits_state);
     tcase_add_test(tests, a_reader_beside_erasures_sees_one_commits_state);
     tcase_add_test(tests, a_copy_is_one_commits_state);
+    tcase_add_test(tests, a_copy_elsewhere_holds_up_no_commits);
+    tcase_add_test(tests, what_a_copy_left_when_it_was_killed_goes);
     tcase_add_test(tests, a_new_store_knows_that_it_has_a_log);
     if (!MODEL_UNDER_TSAN)
         tcase_add_test(tests, after_a_kill_it_is_one_commits_state);
