@@ -224,7 +224,7 @@ static int from_files(struct command *command, struct sink *sink)
         return COMMAND_BAD_INPUT;
     status = ledger_offline_open(command, &store, &error);
     if (status == STATUS_OK)
-        status = ledger_store_size(store, &size, &error);
+        status = ledger_store_head(store, &size, NULL, &error);
     if (status == STATUS_OK)
         status = ledger_store_first(store, &sink->archived, &error);
     sink->end = sink->end < size ? sink->end : size;

@@ -304,7 +304,7 @@ enum status custody_compare(const struct custody *custody, struct store *store, 
 static enum status sign_now(const struct custody *custody, struct store *store, struct buf *out, struct checkpoint *checkpoint,
                             struct error *error)
 {
-    enum status status = ledger_store_size(store, &checkpoint->size, error);
+    enum status status = ledger_store_head(store, &checkpoint->size, NULL, error);
 
     checkpoint->origin = slice_from_str(custody->signers[0].verifier.name);
     if (status == STATUS_OK)

@@ -90,7 +90,7 @@ static enum status add_group(struct reindex *reindex, uint64_t from, uint64_t to
 static enum status add_all(struct reindex *reindex, uint64_t *entries, struct error *error)
 {
     uint64_t size = 0, first = 0, to;
-    enum status status = ledger_store_size(reindex->store, &size, error);
+    enum status status = ledger_store_head(reindex->store, &size, NULL, error);
 
     if (status == STATUS_OK)
         status = ledger_store_first(reindex->store, &first, error);

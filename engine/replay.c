@@ -305,7 +305,7 @@ enum status replay_run(const struct replay_options *options, struct replay_resul
     enum status status;
 
     *out = (struct replay_result){0};
-    status = ledger_store_size(options->store, &replay.size, error);
+    status = ledger_store_head(options->store, &replay.size, NULL, error);
     if (status == STATUS_OK)
         status = ledger_store_archived(options->store, &out->archived, NULL, error);
     if (status != STATUS_OK)

@@ -1,9 +1,9 @@
 #include "ledger/backup.h"
 
 #include "base/file.h"
+#include "ledger/ledger.h"
 #include "ledger/log_key.h"
 #include "ledger/proof.h"
-#include "ledger/sequencer.h"
 #include "proto/json.h"
 
 #include <dirent.h>
@@ -16,21 +16,13 @@ enum { BACKUP_FORMAT = 1 };
 
 enum status backup_check_tree(struct store *store, struct backup_result *out, struct error *error)
 {
-    struct arena arena;
-    struct slice row;
-    struct digest root;
-    int64_t time_ms;
-    enum status status;
+    struct digest recorded;
+    enum status status = ledger_store_head(store, &out->size, &recorded, error);
 
-    arena_create(&arena, 1024, 65536);
-    status = store_get(store, STORE_META, sequencer_head_key, &arena, &row, error);
-    if (status != STATUS_OK || !sequencer_read_head(row, &out->size, &root, &time_ms))
-        status = error_set(error, STATUS_CORRUPT, "", "the ledger has no readable head row");
     if (status == STATUS_OK)
         status = proof_root(store, out->size, &out->root, error);
-    if (status == STATUS_OK && !digest_equal(&root, &out->root))
+    if (status == STATUS_OK && !digest_equal(&recorded, &out->root))
         status = error_set(error, STATUS_CORRUPT, "", "the entries do not have the root hash that was recorded with them");
-    arena_destroy(&arena);
     return status;
 }
 

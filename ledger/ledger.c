@@ -383,18 +383,20 @@ enum status ledger_store_first(struct store *store, uint64_t *first, struct erro
     return store->ops->scan(store, STORE_ENTRIES, (struct slice){0}, (struct slice){0}, false, take_first, first, error);
 }
 
-enum status ledger_store_size(struct store *store, uint64_t *size, struct error *error)
+enum status ledger_store_head(struct store *store, uint64_t *size, struct digest *root, struct error *error)
 {
     struct arena arena;
     struct slice row;
-    struct digest root;
+    struct digest recorded;
     int64_t time_ms;
     enum status status;
 
-    arena_create(&arena, 1024, 65536);
+    arena_create(&arena, 256, 4096);
     status = store_get(store, STORE_META, sequencer_head_key, &arena, &row, error);
-    if (status != STATUS_OK || !sequencer_read_head(row, size, &root, &time_ms))
+    if (status != STATUS_OK || !sequencer_read_head(row, size, &recorded, &time_ms))
         status = error_set(error, STATUS_CORRUPT, "", "the ledger has no readable head row");
+    else if (root)
+        *root = recorded;
     arena_destroy(&arena);
     return status;
 }

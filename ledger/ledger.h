@@ -196,8 +196,8 @@ enum status ledger_store_first(struct store *store, uint64_t *first, struct erro
 enum status ledger_store_archived(struct store *store, uint64_t *count, int64_t *time_ms, struct error *error) EDICT_MUST_USE;
 /* How many of the entries that are there are in archives that were put back, and under no term of the index. */
 enum status ledger_store_put_back(struct store *store, uint64_t *count, struct error *error) EDICT_MUST_USE;
-/* How many entries a store has counted, by its head row. */
-enum status ledger_store_size(struct store *store, uint64_t *size, struct error *error) EDICT_MUST_USE;
+/* How many entries a store has counted, and the root over them (may be NULL) that it recorded, by its head row. */
+enum status ledger_store_head(struct store *store, uint64_t *size, struct digest *root, struct error *error) EDICT_MUST_USE;
 
 /* The store it was opened on. */
 struct store *ledger_store(const struct ledger *ledger);

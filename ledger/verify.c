@@ -7,7 +7,6 @@
 #include "ledger/audit.h"
 #include "ledger/ledger.h"
 #include "ledger/merkle.h"
-#include "ledger/sequencer.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -217,14 +216,11 @@ static enum status check_nothing_below(struct verify *verify)
 
 static enum status verify_entries(struct verify *verify, verify_progress_f progress, void *context)
 {
-    struct slice row;
     struct digest root;
-    int64_t time_ms;
-    enum status status = store_get(verify->store, STORE_META, sequencer_head_key, &verify->arena, &row, verify->error);
+    enum status status = ledger_store_head(verify->store, &verify->all, &root, verify->error);
 
-    if (status != STATUS_OK || !sequencer_read_head(row, &verify->all, &root, &time_ms))
-        return error_set(verify->error, STATUS_CORRUPT, "", "the ledger has no readable head row");
-    status = take_archived(verify, progress, context);
+    if (status == STATUS_OK)
+        status = take_archived(verify, progress, context);
     if (status == STATUS_OK)
         status = check_nothing_below(verify);
     while (status == STATUS_OK && verify->out->entries < verify->all) {

@@ -31,6 +31,16 @@ struct push_field {
     const char *const *names;
 };
 
+/* A member under its own name; a list under `label`, whose length is another member. */
+#define PUSH_FIELD(type, member, what)                                                                                         \
+    {                                                                                                                          \
+        .name = #member, .kind = (what), .at = offsetof(type, member)                                                          \
+    }
+#define PUSH_LIST(type, label, member, count, what)                                                                            \
+    {                                                                                                                          \
+        .name = (label), .kind = (what), .at = offsetof(type, member), .count_at = offsetof(type, count)                       \
+    }
+
 /* Pushes one table. Each value is counted as work. */
 void push_struct(lua_State *lua, const void *data, const struct push_field *fields);
 

@@ -102,7 +102,7 @@ static enum status run(struct rebuild *rebuild, struct store *store, struct erro
     enum status status = state_open_split(rebuild->rows, store, &rebuild->state, error);
 
     if (status == STATUS_OK)
-        status = ledger_store_size(store, &rebuild->all, error);
+        status = ledger_store_head(store, &rebuild->all, NULL, error);
     if (status == STATUS_OK)
         status = ledger_each(store, 0, UINT64_MAX, fold_entry, rebuild, error);
     return status == STATUS_OK ? flush(rebuild, error) : status;

@@ -209,7 +209,7 @@ static void catch_up(struct world *world, uint64_t acknowledged)
     uint64_t size, seen = 0;
     struct error error = {0};
 
-    MODEL_CHECK(&world->trace, ledger_store_size(world->store, &size, &error) == STATUS_OK, "size: %s", error.message);
+    MODEL_CHECK(&world->trace, ledger_store_head(world->store, &size, NULL, &error) == STATUS_OK, "size: %s", error.message);
     while (seen < acknowledged || world->model.size < size) {
         for (size_t count = ledger_model_random_step(world); count > 0 && (seen < acknowledged || world->model.size < size);
              count--, seen++)

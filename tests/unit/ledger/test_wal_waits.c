@@ -82,58 +82,66 @@ END_TEST
 
 /* ---- copies ---- */
 
-/* Its last record still asks for the file that has been let go meanwhile. */
-START_TEST(a_copy_after_a_file_was_let_go_opens)
+/* A log that has just turned to its second file, and waits for the store to flush what is in the first one. */
+static struct wal *open_and_turn(void)
 {
-    struct wal *wal = wal_fixture_open_well(), *copy = NULL;
-    char target[64];
+    struct wal *wal = wal_fixture_open_well();
 
     fixture.gate.shut = true;
     for (int i = 0; i < 14; i++)
         wal_fixture_append(wal, 5000, 'x');
     sem_wait(&fixture.gate.reached);
-    ck_assert_int_eq(wal_append(wal, SLICE("last"), &fixture.error), STATUS_OK);
-    wal_applied(wal, NULL);
+    return wal;
+}
+
+/* The store flushes; then the first file is let go, most likely. What comes after has to be right either way. */
+static void let_flush(void)
+{
     fixture.gate.shut = false;
     sem_post(&fixture.gate.go);
+    usleep(20000);
+}
+
+/* Opens a copy of the log, which is held, and which is closed then. */
+static void copy_and_open(struct wal *wal)
+{
+    struct wal *copy = NULL;
+    char target[64];
+
     snprintf(target, sizeof target, "%s/copy", fixture.folder);
     ck_assert_int_eq(mkdir(target, 0700), 0);
-    usleep(20000); /* in which it is let go, most likely; the copy has to be whole either way */
-    wal_hold(wal);
     ck_assert_int_eq(wal_copy(wal, target, &fixture.error), STATUS_OK);
     wal_release(wal);
     wal_close(wal);
     memset(&fixture.out, 0, sizeof fixture.out);
     ck_assert_msg(wal_open(target, false, &wal_fixture_store, &copy, &fixture.error) == STATUS_OK, "%s", fixture.error.message);
-    ck_assert_uint_eq(fixture.out.sizes[fixture.out.count - 1], 4);
     wal_close(copy);
+}
+
+/* Its last record still asks for the file that has been let go meanwhile. */
+START_TEST(a_copy_after_a_file_was_let_go_opens)
+{
+    struct wal *wal = open_and_turn();
+
+    ck_assert_int_eq(wal_append(wal, SLICE("last"), &fixture.error), STATUS_OK);
+    wal_applied(wal, NULL);
+    let_flush();
+    wal_hold(wal);
+    copy_and_open(wal);
+    ck_assert_uint_eq(fixture.out.sizes[fixture.out.count - 1], 4);
 }
 END_TEST
 
 /* Its store may be as it was when the hold began. */
 START_TEST(a_copy_has_what_was_needed_when_the_hold_began)
 {
-    struct wal *wal = wal_fixture_open_well(), *copy = NULL;
-    char target[64];
+    struct wal *wal = open_and_turn();
 
-    fixture.gate.shut = true;
-    for (int i = 0; i < 14; i++)
-        wal_fixture_append(wal, 5000, 'x');
-    sem_wait(&fixture.gate.reached);
     wal_hold(wal);
-    fixture.gate.shut = false;
-    sem_post(&fixture.gate.go);
-    usleep(20000); /* in which the first file would be let go */
+    let_flush();
     wal_fixture_append(wal, 5000, 'l');
-    snprintf(target, sizeof target, "%s/copy", fixture.folder);
-    ck_assert_int_eq(mkdir(target, 0700), 0);
-    ck_assert_int_eq(wal_copy(wal, target, &fixture.error), STATUS_OK);
-    wal_release(wal);
-    wal_close(wal);
-    memset(&fixture.out, 0, sizeof fixture.out);
-    ck_assert_msg(wal_open(target, false, &wal_fixture_store, &copy, &fixture.error) == STATUS_OK, "%s", fixture.error.message);
+    copy_and_open(wal);
     ck_assert_uint_eq(fixture.out.count, 15);
-    wal_close(copy);
 }
 END_TEST
 
