@@ -1,5 +1,6 @@
 #include "ledger/ledger.h"
 
+#include "base/u64be.h"
 #include "ledger/index_version.h"
 #include "ledger/sequencer.h"
 #include "proto/event.h"
@@ -236,12 +237,6 @@ static enum status archived(struct error *error, uint64_t index, uint64_t first)
                      (unsigned long long)index, (unsigned long long)first - 1);
 }
 
-static void index_key(uint64_t index, unsigned char key[8])
-{
-    for (int i = 0; i < 8; i++)
-        key[i] = (unsigned char)(index >> (56 - 8 * i));
-}
-
 static uint64_t key_index(struct slice key)
 {
     uint64_t index = 0;
@@ -260,7 +255,7 @@ enum status ledger_read(struct ledger *ledger, uint64_t index, struct arena *are
         return error_set(error, STATUS_NOT_FOUND, "", "there is no entry %llu", (unsigned long long)index);
     if (index < ledger_first(ledger, NULL))
         return archived(error, index, ledger_first(ledger, NULL));
-    index_key(index, key);
+    u64be_put(key, index);
     status = store_get(ledger->store, STORE_ENTRIES, slice_from(key, sizeof key), arena, record, error);
     if (status == STATUS_NOT_FOUND && index < ledger_first(ledger, NULL)) /* just now */
         return archived(error, index, ledger_first(ledger, NULL));
@@ -332,8 +327,8 @@ enum status ledger_each(struct store *store, uint64_t from, uint64_t to, ledger_
     unsigned char first[8], last[8];
     enum status status;
 
-    index_key(from, first);
-    index_key(to, last);
+    u64be_put(first, from);
+    u64be_put(last, to);
     status = store->ops->scan(store, STORE_ENTRIES, slice_from(first, 8),
                               to == UINT64_MAX ? (struct slice){0} : slice_from(last, 8), false, each_row, &each, error);
     if (status != STATUS_OK || each.status == STATUS_OK)

@@ -1,5 +1,7 @@
 #include "ledger/merkle.h"
 
+#include "base/u64be.h"
+
 static void hash_parts(char prefix, const struct slice *parts, size_t count, struct digest *out)
 {
     struct digest_sha256_state state;
@@ -84,8 +86,7 @@ void merkle_root(struct merkle *merkle, struct digest *root)
 void merkle_tile_key(unsigned level, uint64_t number, char key[MERKLE_TILE_KEY_SIZE])
 {
     key[0] = (char)level;
-    for (int i = 0; i < 8; i++)
-        key[1 + i] = (char)(number >> (56 - 8 * i));
+    u64be_put(key + 1, number);
 }
 
 /* ---- restoring ---- */
@@ -116,8 +117,7 @@ static enum status load_leaf(struct store *store, uint64_t index, struct arena *
     struct slice record;
     enum status status;
 
-    for (int i = 0; i < 8; i++)
-        key[i] = (unsigned char)(index >> (56 - 8 * i));
+    u64be_put(key, index);
     status = store_get(store, STORE_ENTRIES, slice_from(key, sizeof key), arena, &record, error);
     if (status != STATUS_OK)
         return error_set(error, STATUS_CORRUPT, "", "entry %llu is missing or unreadable", (unsigned long long)index);

@@ -1,5 +1,6 @@
 #include "ledger/postings.h"
 
+#include "base/u64be.h"
 #include "ledger/leb128.h"
 
 #include <assert.h>
@@ -203,9 +204,10 @@ size_t postings_key(char kind, struct slice value, const uint64_t *first, char k
         memcpy(key + size, value.data, value.size);
     size += value.size;
     key[size++] = '\0';
-    for (int i = 0; first && i < 8; i++)
-        key[size++] = (char)(*first >> (56 - 8 * i));
-    return size;
+    if (!first)
+        return size;
+    u64be_put(key + size, *first);
+    return size + U64BE_SIZE;
 }
 
 static int by_key(const void *a, const void *b)

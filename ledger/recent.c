@@ -1,5 +1,6 @@
 #include "ledger/recent.h"
 
+#include "base/u64be.h"
 #include "ledger/leb128.h"
 
 #include <assert.h>
@@ -20,8 +21,7 @@ void recent_destroy(struct recent *recent)
 static struct slice row_key(uint64_t first, char key[KEY_SIZE])
 {
     key[0] = '\0';
-    for (int i = 0; i < 8; i++)
-        key[1 + i] = (char)(first >> (56 - 8 * i));
+    u64be_put(key + 1, first);
     return slice_from(key, KEY_SIZE);
 }
 
@@ -76,14 +76,13 @@ static bool read_row(void *context, const struct store_visit *row)
 {
     struct row_reader *reader = context;
     struct slice rest = row->value;
-    uint64_t first = 0;
+    bool sound = row->key.size == KEY_SIZE;
+    uint64_t first = sound ? u64be_get(row->key.data + 1) : 0;
 
-    for (size_t i = 1; i < row->key.size; i++)
-        first = first << 8 | (unsigned char)row->key.data[i];
     while (rest.size > 0 && reader->status == STATUS_OK) {
         struct row_term term;
 
-        if (row->key.size == KEY_SIZE && read_term(&rest, &term))
+        if (sound && read_term(&rest, &term))
             reader->status = read_indices(reader, &rest, &term, first);
         else
             reader->status = STATUS_CORRUPT;

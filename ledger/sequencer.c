@@ -2,6 +2,7 @@
  * answers. */
 #include "ledger/sequencer.h"
 
+#include "base/u64be.h"
 #include "proto/verdict.h"
 
 #include <stdio.h>
@@ -12,28 +13,13 @@ const struct slice sequencer_put_back_key = {"put-back", 8};
 
 enum { HEAD_SIZE = 8 + DIGEST_SIZE + 8, ARCHIVED_SIZE = 8 + 8 };
 
-static void put_u64be(char *out, uint64_t value)
-{
-    for (int i = 0; i < 8; i++)
-        out[i] = (char)(value >> (56 - 8 * i));
-}
-
-static uint64_t get_u64be(const char *in)
-{
-    uint64_t value = 0;
-
-    for (int i = 0; i < 8; i++)
-        value = value << 8 | (unsigned char)in[i];
-    return value;
-}
-
 bool sequencer_read_head(struct slice row, uint64_t *size, struct digest *root, int64_t *time_ms)
 {
     if (row.size != HEAD_SIZE)
         return false;
-    *size = get_u64be(row.data);
+    *size = u64be_get(row.data);
     memcpy(root->bytes, row.data + 8, DIGEST_SIZE);
-    *time_ms = (int64_t)get_u64be(row.data + 8 + DIGEST_SIZE);
+    *time_ms = (int64_t)u64be_get(row.data + 8 + DIGEST_SIZE);
     return true;
 }
 
@@ -41,8 +27,8 @@ bool sequencer_read_archived(struct slice row, uint64_t *first, int64_t *time_ms
 {
     if (row.size != ARCHIVED_SIZE)
         return false;
-    *first = get_u64be(row.data);
-    *time_ms = (int64_t)get_u64be(row.data + 8);
+    *first = u64be_get(row.data);
+    *time_ms = (int64_t)u64be_get(row.data + 8);
     return true;
 }
 
@@ -82,7 +68,7 @@ static void put_entry(struct ledger *ledger, const struct ledger_entry *entry)
                                          .number = entry->number};
     const struct slice parts[2] = {slice_from(header, record_write_header(&fields, header)), entry->body};
 
-    put_u64be(key, entry->index);
+    u64be_put(key, entry->index);
     ledger->batch->ops->put(ledger->batch, STORE_ENTRIES, slice_from(key, sizeof key), parts, 2);
     if (entry->id)
         store_put(ledger->batch, STORE_IDS, slice_from(entry->id, 16), slice_from(key, sizeof key));
@@ -122,13 +108,13 @@ static void take_archived(struct ledger *ledger, const struct ledger_txn *txn)
 
     if (txn->archived_to <= first)
         return;
-    put_u64be(from, first);
-    put_u64be(to, txn->archived_to);
+    u64be_put(from, first);
+    u64be_put(to, txn->archived_to);
     ledger->batch->ops->remove_range(ledger->batch, STORE_ENTRIES, slice_from(from, 8), slice_from(to, 8));
     if (txn->archived_erases)
         private_erase_range(&ledger->scrub, ledger->batch, first, txn->archived_to);
-    put_u64be(row, txn->archived_to);
-    put_u64be(row + 8, (uint64_t)txn->archived_time_ms);
+    u64be_put(row, txn->archived_to);
+    u64be_put(row + 8, (uint64_t)txn->archived_time_ms);
     store_put(ledger->batch, STORE_META, sequencer_archived_key, slice_from(row, sizeof row));
     atomic_store(&ledger->first_time_ms, txn->archived_time_ms);
     atomic_store(&ledger->first, txn->archived_to);
@@ -221,9 +207,9 @@ static void put_head(struct ledger *ledger, struct digest *root)
     char row[HEAD_SIZE];
 
     merkle_root(&ledger->merkle, root);
-    put_u64be(row, ledger->next_index);
+    u64be_put(row, ledger->next_index);
     memcpy(row + 8, root->bytes, DIGEST_SIZE);
-    put_u64be(row + 8 + DIGEST_SIZE, (uint64_t)ledger->last_time_ms);
+    u64be_put(row + 8 + DIGEST_SIZE, (uint64_t)ledger->last_time_ms);
     store_put(ledger->batch, STORE_META, sequencer_head_key, slice_from(row, sizeof row));
 }
 
