@@ -195,6 +195,19 @@ static bool read_time(struct command *command, const char *name, int64_t *out)
            bad_flag(name, "a time such as 2026-07-28T12:34:56Z");
 }
 
+static bool check_type(struct slice type)
+{
+    enum record_type known;
+
+    return type.size == 0 || record_type_parse(type, &known) ||
+           bad_flag("type", "a type of entry, such as decision, decision.outcome or agent.set");
+}
+
+static bool check_prefix(struct slice prefix)
+{
+    return prefix.size == 0 || terms_has_words(prefix) || bad_flag("command-prefix", "the words that a command begins with");
+}
+
 static bool offline_filters(struct command *command, struct export *export)
 {
     uint64_t tier = 0;
@@ -207,7 +220,8 @@ static bool offline_filters(struct command *command, struct export *export)
                                            .escalation = flag(command, "escalation"),
                                            .command_prefix = flag(command, "command-prefix")};
     export->query.before = UINT64_MAX;
-    return (read_number(command, "tier", &tier) && tier <= 3 ? true : bad_flag("tier", "0, 1, 2 or 3")) &&
+    return check_type(export->filter.type) && check_prefix(export->filter.command_prefix) &&
+           (read_number(command, "tier", &tier) && tier <= 3 ? true : bad_flag("tier", "0, 1, 2 or 3")) &&
            read_number(command, "from", &export->query.from) && read_time(command, "since", &export->query.since_ms) &&
            read_time(command, "until", &export->query.until_ms);
 }

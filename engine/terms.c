@@ -250,6 +250,15 @@ static enum status look_at_record(void *context, uint64_t index, struct slice re
     return status;
 }
 
+bool terms_has_words(struct slice command_prefix)
+{
+    size_t i = 0;
+
+    while (i < command_prefix.size && is_space(command_prefix.data[i]))
+        i++;
+    return i < command_prefix.size;
+}
+
 /* The longest beginning in whole words that is indexed; false when the arena is exhausted. */
 static bool query_command(struct arena *arena, struct terms_filter *filter, struct ledger_query *query)
 {

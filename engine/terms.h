@@ -45,6 +45,8 @@ struct terms_filter {
     struct arena arena; /* of one record; destroyed by terms_filter_destroy */
 };
 
+/* Does a command's beginning name any words? One of white space would match everything, as no filter does. */
+bool terms_has_words(struct slice command_prefix);
 /* Adds the filter's terms, and a look at the record where they do not say all, to `query`. Both must live until the last call
  * of ledger_query. `arena` keeps the terms. False when it is exhausted. */
 bool terms_query(struct arena *arena, struct store *store, struct terms_filter *filter,

@@ -13,14 +13,9 @@ static bool check_type(struct api_call *call, struct slice type)
     return false;
 }
 
-/* White space names no words; without this it would leave everything, as no filter does. */
 static bool check_prefix(struct api_call *call, struct slice prefix)
 {
-    size_t i = 0;
-
-    while (i < prefix.size && (prefix.data[i] == ' ' || (prefix.data[i] >= '\t' && prefix.data[i] <= '\r')))
-        i++;
-    if (prefix.size == 0 || i < prefix.size)
+    if (prefix.size == 0 || terms_has_words(prefix))
         return true;
     reply_problem(call, 400, "command_prefix", "expected the words that a command begins with");
     return false;

@@ -102,6 +102,10 @@ def test_filters_are_the_same_everywhere(simple, tmp_path):
     assert simple.call("GET", "/v1/ledger/entries?type=nothing", admin=True).status == 400
     for path in ("/v1/decisions", "/v1/ledger/entries", "/v1/ledger/export"):  # no words are no prefix, and leave not everything
         assert simple.call("GET", path + "?command_prefix=+%09", admin=True).status == 400
+    for flag in ("--command-prefix= \t", "--type=nothing", "--tier=4", "--from=x", "--since=yesterday"):
+        for where in ([], ["--offline"]):
+            shown = simple.cli("ledger", "export", flag, *where)
+            assert shown.returncode == 2 and shown.stdout == "", (flag, where)
 
 
 def test_all_of_an_escalation(simple):
