@@ -44,7 +44,12 @@ static enum status open_failed(const char *folder, char *message, struct error *
         return error_set(error, STATUS_CONFLICT, folder,
                          "another process has this ledger open; stop it, or choose another data directory");
     }
-    return rocks_failed(error, strstr(message, "Corruption") ? STATUS_CORRUPT : STATUS_IO, folder, message);
+    if (!strstr(message, "Corruption"))
+        return rocks_failed(error, STATUS_IO, folder, message);
+    error_set(error, STATUS_CORRUPT, folder,
+              "files of the store are damaged or missing; bring them back, or restore a backup. RocksDB says: %s", message);
+    rocksdb_free(message);
+    return STATUS_CORRUPT;
 }
 
 /* Of a database that is there; a read-only open cannot create what an older format lacks. */
