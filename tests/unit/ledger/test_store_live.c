@@ -5,6 +5,7 @@
  */
 #include "base/file.h"
 #include "ledger/store.h"
+#include "ledger/wal.h"
 #include "model.h"
 
 #include <errno.h>
@@ -41,6 +42,7 @@ struct live {
     _Atomic uint64_t *committed; /* `past` of the last commit that was acknowledged */
     _Atomic unsigned pause_us;   /* after each commit: grows when a reader gives up because commits go on too fast for it */
     _Atomic bool stop;
+    bool async;            /* commits go to RocksDB's log */
     char wrong[WRONG_MAX]; /* what others find; theirs alone */
 };
 
@@ -108,7 +110,7 @@ static enum status commit_run(struct live *live, struct error *error)
     put_number(row, first);
     put_number(row + 8, past);
     store_put(live->batch, STORE_META, state_key, slice_from(row, sizeof row));
-    status = live->store->ops->commit(live->store, live->batch, true, error);
+    status = live->store->ops->commit(live->store, live->batch, !live->async, error);
     if (status == STATUS_OK)
         atomic_store(live->committed, past);
     return status;
@@ -282,6 +284,54 @@ static void *look_again_and_again(void *context)
 START_TEST(a_reader_of_a_live_store_sees_one_commits_state)
 {
     commit_beside(look_again_and_again, 1);
+}
+END_TEST
+
+/* ---- a restart while a reader opens the store ---- */
+
+/* Begun with the one log, after RocksDB's files were opened for reading and before the other log is read. */
+static struct live *restarting;
+
+enum status __real_wal_read(const char *folder, uint64_t needed, const struct wal_store *store, struct error *error);
+enum status __wrap_wal_read(const char *folder, uint64_t needed, const struct wal_store *store, struct error *error);
+
+static void commit_once(struct live *live)
+{
+    struct error error = {0};
+
+    ck_assert_msg(commit_run(live, &error) == STATUS_OK, "%s", error.message);
+}
+
+enum status __wrap_wal_read(const char *folder, uint64_t needed, const struct wal_store *store, struct error *error)
+{
+    struct live *live = restarting;
+
+    restarting = NULL;
+    if (live) {
+        commit_once(live);
+        close_live(live);
+        live->async = !live->async;
+        open_live(live);
+        commit_once(live);
+    }
+    return __real_wal_read(folder, needed, store, error);
+}
+
+START_TEST(a_reader_over_a_restart_sees_one_commits_state)
+{
+    static struct live live;
+    struct state state;
+
+    begin(&live, 8);
+    live.async = _i == 0;
+    open_live(&live);
+    commit_once(&live);
+    restarting = &live;
+    (void)look(live.folder, true, atomic_load(live.committed), &state, live.wrong);
+    check_wrong(&live);
+    ck_assert_uint_eq(state.past, live.state.past);
+    close_live(&live);
+    end(&live);
 }
 END_TEST
 
@@ -534,6 +584,7 @@ int main(void)
 
     tcase_set_timeout(tests, 1200);
     tcase_add_test(tests, a_reader_of_a_live_store_sees_one_commits_state);
+    tcase_add_loop_test(tests, a_reader_over_a_restart_sees_one_commits_state, 0, 2);
     tcase_add_test(tests, a_reader_beside_erasures_sees_one_commits_state);
     tcase_add_test(tests, a_copy_is_one_commits_state);
     tcase_add_test(tests, a_copy_elsewhere_holds_up_no_commits);
