@@ -12,8 +12,7 @@ enum {
     ROCKS_FORMAT_OLDEST = 1,
     ROCKS_CACHE = 16 << 20, /* blocks, shared by all families */
     ROCKS_OPEN_FILES = 256,
-    ROCKS_OPEN_TRIES = 20, /* of reading a store that is being written */
-    CURRENT_MAX = 64
+    ROCKS_OPEN_TRIES = 20 /* of reading a store that is being written */
 };
 
 const char *const rocks_family_names[STORE_FAMILY_COUNT] = {"default", "entries", "ids",   "postings",
@@ -229,23 +228,6 @@ static enum status open_for_writing(struct rocks_store *store, const char *folde
     return wal_open(folder, direct, &log_store, &store->wal, error);
 }
 
-/* The name of RocksDB's manifest, another one after every start; empty where there is none. */
-static enum status read_current(const char *folder, char current[CURRENT_MAX], struct error *error)
-{
-    char path[FILE_PATH_MAX];
-    struct arena arena;
-    struct slice bytes = {0};
-    enum status status = file_path(path, folder, "CURRENT", error);
-
-    if (status != STATUS_OK)
-        return status;
-    arena_create(&arena, 256, 4096);
-    status = file_read(path, &arena, CURRENT_MAX - 1, &bytes, NULL, error);
-    snprintf(current, CURRENT_MAX, "%.*s", status == STATUS_OK ? (int)bytes.size : 0, bytes.data ? bytes.data : "");
-    arena_destroy(&arena);
-    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
-}
-
 /* RocksDB's files, and then what the log has beyond them. */
 static enum status open_files_and_log(struct rocks_store *store, const char *folder, struct error *error)
 {
@@ -260,18 +242,17 @@ static enum status open_files_and_log(struct rocks_store *store, const char *fol
     return status == STATUS_OK ? wal_read(folder, needed, &overlay, error) : status;
 }
 
-/* A server that went on in RocksDB's log after that was read, and was started anew with this one, would leave a gap between. */
+/* RocksDB goes by the logs that it finds after it has read the manifest. With one of them gone in between, or a writer that was
+ * started anew with the other kind of log, what was read would be of two moments. */
 static enum status open_for_reading(struct rocks_store *store, const char *folder, struct error *error)
 {
-    char before[CURRENT_MAX], now[CURRENT_MAX];
-    enum status status = read_current(folder, before, error);
+    struct wal_tail_logs logs;
+    enum status status;
 
-    if (status == STATUS_OK)
-        status = open_files_and_log(store, folder, error);
-    if (status == STATUS_OK)
-        status = read_current(folder, now, error);
-    if (status == STATUS_OK && strcmp(before, now) != 0)
-        status = error_set(error, STATUS_CONFLICT, folder, "the ledger was started anew while it was opened for reading");
+    wal_tail_list(folder, &logs);
+    status = open_files_and_log(store, folder, error);
+    if (status == STATUS_OK && !wal_tail_stayed(folder, &logs))
+        status = error_set(error, STATUS_CONFLICT, folder, "the ledger went on while it was opened to be read; try again");
     return status;
 }
 
@@ -343,8 +324,8 @@ static enum status open_store(const char *folder, bool read_only, struct store *
 /* Whoever writes it has gone on between RocksDB's files and the log, or has compacted a file away before it was opened. */
 static bool may_have_gone_on(enum status status, const struct error *error)
 {
-    return status == STATUS_CONFLICT ||
-           ((status == STATUS_CORRUPT || status == STATUS_IO) && strstr(error->message, "No such file"));
+    return status == STATUS_CONFLICT || ((status == STATUS_CORRUPT || status == STATUS_IO) &&
+                                         (strstr(error->message, "No such file") || strstr(error->message, "Missing WAL")));
 }
 
 enum status store_open_rocksdb(const char *folder, bool read_only, struct store **out, struct error *error)

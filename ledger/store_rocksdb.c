@@ -293,7 +293,7 @@ static enum status rocks_scrub(struct store *base, enum store_family family, str
     if (status == STATUS_OK)
         rewrite_range(store, family, from, to);
     pthread_mutex_unlock(&store->copying);
-    return status;
+    return status == STATUS_OK ? rocks_health(base, error) : status; /* the C API does not say whether it could be rewritten */
 }
 
 /* With 0 every family is flushed first: 7.8 could link a log that is not synced. A checkpoint that meets a new manifest just

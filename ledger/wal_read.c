@@ -83,6 +83,17 @@ enum status wal_needed(const char *folder, uint64_t *needed, struct error *error
     return status;
 }
 
+/* The store has been flushed since; what followed may have gone to it past this log, and the reader's copy of it may have that.
+ */
+static bool settled_since(const struct wal_scan *scan, uint64_t needed)
+{
+    for (size_t i = scan->count; i > 0 && scan->records[i - 1].number >= needed; i--) {
+        if (scan->records[i - 1].needed > scan->records[i - 1].number)
+            return true;
+    }
+    return false;
+}
+
 enum status wal_read(const char *folder, uint64_t needed, const struct wal_store *store, struct error *error)
 {
     struct wal_scan scan;
@@ -91,8 +102,9 @@ enum status wal_read(const char *folder, uint64_t needed, const struct wal_store
 
     if (status != STATUS_OK)
         return status;
-    if ((last ? last->number : 0) + 1 < needed || wal_scan_whole(&scan, needed, error) != STATUS_OK)
-        status = error_set(error, STATUS_CONFLICT, folder, "the write-ahead log went on while it was read");
+    if ((last ? last->number : 0) + 1 < needed || settled_since(&scan, needed) ||
+        wal_scan_whole(&scan, needed, error) != STATUS_OK)
+        status = error_set(error, STATUS_CONFLICT, folder, "the write-ahead log went on while it was read; try again");
     if (status == STATUS_OK)
         status = wal_scan_apply(&scan, needed, store, error);
     wal_scan_close(&scan);

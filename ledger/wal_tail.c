@@ -221,3 +221,49 @@ bool wal_tail_is_torn(const char *folder)
         closedir(dir);
     return torn;
 }
+
+/* ---- what is there ---- */
+
+static unsigned long long log_or_manifest(const char *name)
+{
+    static const char manifest[] = "MANIFEST-";
+
+    return strncmp(name, manifest, sizeof manifest - 1) == 0 ? strtoull(name + sizeof manifest - 1, NULL, 10)
+                                                             : log_number(name);
+}
+
+void wal_tail_list(const char *folder, struct wal_tail_logs *logs)
+{
+    DIR *dir = opendir(folder);
+    const struct dirent *entry;
+
+    logs->count = 0;
+    while (dir && logs->count < WAL_TAIL_LOGS_MAX && (entry = readdir(dir))) {
+        unsigned long long number = log_or_manifest(entry->d_name);
+
+        if (number > 0)
+            logs->numbers[logs->count++] = number;
+    }
+    if (dir)
+        closedir(dir);
+}
+
+static bool is_listed(const struct wal_tail_logs *logs, unsigned long long number)
+{
+    size_t i = 0;
+
+    while (i < logs->count && logs->numbers[i] != number)
+        i++;
+    return i < logs->count;
+}
+
+bool wal_tail_stayed(const char *folder, const struct wal_tail_logs *before)
+{
+    struct wal_tail_logs now;
+    bool stayed = before->count < WAL_TAIL_LOGS_MAX;
+
+    wal_tail_list(folder, &now);
+    for (size_t i = 0; i < before->count && stayed; i++)
+        stayed = is_listed(&now, before->numbers[i]);
+    return stayed;
+}

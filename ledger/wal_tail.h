@@ -10,6 +10,8 @@
 
 #include "base/status.h"
 
+#include <stddef.h>
+
 /*
  * True when all that is damaged in the logs of `folder` is the last write of the newest one. With a synced commit a write
  * begins only after the one before it is durable; so what is damaged had not been answered. Where another write begins after
@@ -22,5 +24,20 @@ bool wal_tail_is_torn(const char *folder);
  * what it is. True when it was cut.
  */
 bool wal_tail_cut_manifest(const char *folder);
+
+enum { WAL_TAIL_LOGS_MAX = 256 };
+
+/* The logs and manifests in a folder, by RocksDB's numbers. */
+struct wal_tail_logs {
+    unsigned long long numbers[WAL_TAIL_LOGS_MAX];
+    size_t count;
+};
+
+void wal_tail_list(const char *folder, struct wal_tail_logs *logs);
+/*
+ * Are all still there that were listed? Then no other process has opened the store for writing meanwhile, and no log has gone
+ * because all families had flushed what it held: whoever read the manifest, and then the logs, has not missed one in between.
+ */
+bool wal_tail_stayed(const char *folder, const struct wal_tail_logs *before);
 
 #endif
