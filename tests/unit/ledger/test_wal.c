@@ -3,6 +3,7 @@
 #include "wal_disk.h"
 #include "wal_fixture.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -204,6 +205,35 @@ START_TEST(what_is_overwritten_is_not_asked_for)
 }
 END_TEST
 
+/* Its note is not there: a copy has what was needed before. */
+START_TEST(a_copy_after_a_settlement_that_failed_is_whole)
+{
+    struct wal *wal = wal_fixture_open_well(), *copy = NULL;
+    char target[64];
+
+    for (int i = 0; i < 30; i++)
+        wal_fixture_append(wal, 5000, 'x'); /* turns, so that both files have records */
+    ck_assert_int_eq(wal_erase(wal, &fixture.error), STATUS_OK);
+    for (int i = 0; i < 3; i++)
+        wal_fixture_append(wal, 5000, 'y');
+    wal_disk_watch(fixture.folder);
+    wal_disk_fail_syncs(1);
+    ck_assert_int_eq(wal_settle(wal, &fixture.error), STATUS_IO);
+    wal_disk_fail_syncs(0);
+    snprintf(target, sizeof target, "%s/copy", fixture.folder);
+    ck_assert_int_eq(mkdir(target, 0700), 0);
+    wal_hold(wal);
+    ck_assert_int_eq(wal_copy(wal, target, &fixture.error), STATUS_OK);
+    wal_release(wal);
+    wal_close(wal);
+    wal_disk_forget();
+    memset(&fixture.out, 0, sizeof fixture.out);
+    ck_assert_msg(wal_open(target, false, &wal_fixture_store, &copy, &fixture.error) == STATUS_OK, "%s", fixture.error.message);
+    ck_assert_uint_eq(fixture.out.count, 3);
+    wal_close(copy);
+}
+END_TEST
+
 /* As a power failure leaves it; direct writes are of whole blocks. */
 START_TEST(a_file_that_ends_within_a_block_is_erased_directly)
 {
@@ -387,6 +417,7 @@ int main(void)
     tcase_add_test(tests, a_damaged_last_record_is_a_torn_one);
     tcase_add_test(tests, damage_of_what_is_no_longer_needed_is_ignored);
     tcase_add_test(tests, what_cannot_be_read_is_not_taken_for_torn);
+    tcase_add_test(tests, a_copy_after_a_settlement_that_failed_is_whole);
     tcase_add_test(tests, a_file_that_ends_within_a_block_is_erased_directly);
     tcase_add_test(tests, what_is_overwritten_is_not_asked_for);
     tcase_add_test(tests, a_payload_does_not_pose_as_a_record);
