@@ -205,6 +205,23 @@ START_TEST(what_is_overwritten_is_not_asked_for)
 }
 END_TEST
 
+/* It looks written, and would go to the store; and no sync would bring it to the disk any more. */
+START_TEST(what_only_the_page_cache_has_is_not_relied_upon)
+{
+    struct wal *wal = wal_fixture_open_well();
+
+    wal_disk_watch(fixture.folder);
+    wal_fixture_append(wal, 100, 'a');
+    wal_disk_fail_syncs(1);
+    ck_assert_int_eq(wal_append(wal, SLICE("b"), &fixture.error), STATUS_IO);
+    wal_disk_fail_syncs(0);
+    wal_close(wal);
+    wal_close(wal_fixture_open_well());
+    wal_disk_forget();
+    ck_assert_uint_eq(fixture.out.count, 1);
+}
+END_TEST
+
 /* Its note is not there: a copy has what was needed before. */
 START_TEST(a_copy_after_a_settlement_that_failed_is_whole)
 {
@@ -417,6 +434,7 @@ int main(void)
     tcase_add_test(tests, a_damaged_last_record_is_a_torn_one);
     tcase_add_test(tests, damage_of_what_is_no_longer_needed_is_ignored);
     tcase_add_test(tests, what_cannot_be_read_is_not_taken_for_torn);
+    tcase_add_test(tests, what_only_the_page_cache_has_is_not_relied_upon);
     tcase_add_test(tests, a_copy_after_a_settlement_that_failed_is_whole);
     tcase_add_test(tests, a_file_that_ends_within_a_block_is_erased_directly);
     tcase_add_test(tests, what_is_overwritten_is_not_asked_for);

@@ -14,6 +14,7 @@ struct pending {
     int file;
     uint64_t offset, size;
     char *bytes; /* NULL: the file ends at `offset` */
+    bool lost;   /* a sync of it has failed: the page cache has it and takes it for written, and the disk has not */
 };
 
 struct image {
@@ -44,6 +45,7 @@ int __real_ftruncate(int fd, off_t size);
 int __wrap_ftruncate(int fd, off_t size);
 int __real_fdatasync(int fd);
 int __wrap_fdatasync(int fd);
+int __wrap_posix_fadvise(int fd, off_t offset, off_t size, int advice);
 
 void wal_disk_lock(void)
 {
@@ -129,14 +131,56 @@ static void step(void)
     disk.at_end(disk.context);
 }
 
+enum fate { FATE_KEPT, FATE_GONE, FATE_DURABLE };
+
+/* Decides about all that is pending of a file. */
+static void settle_pending(int file, enum fate (*decide)(const struct pending *pending, const struct pending *context),
+                           const struct pending *context)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < disk.count; i++) {
+        enum fate fate = disk.pending[i].file == file ? decide(&disk.pending[i], context) : FATE_KEPT;
+
+        if (fate == FATE_KEPT) {
+            disk.pending[kept++] = disk.pending[i];
+            continue;
+        }
+        if (fate == FATE_DURABLE)
+            image_apply(&disk.durable[file], &disk.pending[i]);
+        free(disk.pending[i].bytes);
+    }
+    disk.count = kept;
+}
+
+static enum fate gone_if_lost(const struct pending *pending, const struct pending *context)
+{
+    (void)context;
+    return pending->lost ? FATE_GONE : FATE_KEPT;
+}
+
+static enum fate gone_if_overwritten(const struct pending *pending, const struct pending *later)
+{
+    bool apart = later->offset >= pending->offset + pending->size || pending->offset >= later->offset + later->size;
+
+    return pending->lost && !apart ? FATE_GONE : FATE_KEPT;
+}
+
+static enum fate durable_unless_lost(const struct pending *pending, const struct pending *context)
+{
+    (void)context;
+    return pending->lost ? FATE_KEPT : FATE_DURABLE;
+}
+
 static void add_pending(int file, uint64_t offset, const void *bytes, uint64_t size)
 {
-    struct pending *pending = &disk.pending[disk.count++];
+    struct pending pending = {.file = file, .offset = offset, .size = size, .bytes = bytes ? malloc(size) : NULL};
 
-    ck_assert_uint_lt(disk.count, PENDING_MAX);
-    *pending = (struct pending){.file = file, .offset = offset, .size = size, .bytes = bytes ? malloc(size) : NULL};
     if (bytes)
-        memcpy(pending->bytes, bytes, size);
+        memcpy(pending.bytes, bytes, size);
+    settle_pending(file, gone_if_overwritten, &pending);
+    ck_assert_uint_lt(disk.count, PENDING_MAX);
+    disk.pending[disk.count++] = pending;
 }
 
 /* True when the call is one of the disk's. */
@@ -181,19 +225,10 @@ int __wrap_ftruncate(int fd, off_t size)
     return result;
 }
 
-static void make_durable(int file)
+static void lose_pending(int file)
 {
-    size_t kept = 0;
-
-    for (size_t i = 0; i < disk.count; i++) {
-        if (disk.pending[i].file != file) {
-            disk.pending[kept++] = disk.pending[i];
-            continue;
-        }
-        image_apply(&disk.durable[file], &disk.pending[i]);
-        free(disk.pending[i].bytes);
-    }
-    disk.count = kept;
+    for (size_t i = 0; i < disk.count; i++)
+        disk.pending[i].lost = disk.pending[i].lost || (disk.pending[i].file == file && disk.pending[i].bytes);
 }
 
 /* 1: not one of the disk's. */
@@ -205,11 +240,12 @@ static int sync_here(int fd)
         return 1;
     step();
     if (disk.sync_odds > 0 && model_below(&disk.random, disk.sync_odds) == 0) {
+        lose_pending(file);
         errno = EIO;
         return -1;
     }
     if (!disk.ended)
-        make_durable(file);
+        settle_pending(file, durable_unless_lost, NULL);
     step();
     return 0;
 }
@@ -344,7 +380,7 @@ static void restore_after_power(int file)
     uint64_t size = disk.durable[file].size;
 
     for (size_t i = 0; i < disk.count; i++) {
-        if (disk.pending[i].file == file && disk.how == DISK_POWER_ALL)
+        if (disk.pending[i].file == file && disk.how == DISK_POWER_ALL && !disk.pending[i].lost)
             image_apply(&disk.durable[file], &disk.pending[i]);
         else if (disk.pending[i].file == file && disk.how == DISK_POWER_SOME)
             image_apply_some(&disk.durable[file], &disk.pending[i]);
@@ -365,6 +401,23 @@ static void restore_after_kill(int file)
     }
     write_image(disk.paths[file], &seen);
     free(seen.bytes);
+}
+
+/* The page cache is forgotten, and what was in it alone. */
+int __wrap_posix_fadvise(int fd, off_t offset, off_t size, int advice)
+{
+    int file;
+
+    ck_assert_int_eq(advice, POSIX_FADV_DONTNEED);
+    ck_assert_int_eq(offset + size, 0);
+    wal_disk_lock();
+    file = file_of(fd);
+    if (file >= 0 && !disk.ended) {
+        settle_pending(file, gone_if_lost, NULL);
+        restore_after_kill(file);
+    }
+    wal_disk_unlock();
+    return 0;
 }
 
 void wal_disk_restore(void)

@@ -1,7 +1,8 @@
 /*
  * A disk under the two files of a write-ahead log (ledger/wal.h), which forgets what was not synced: the test program is linked
- * with these in front of pwrite, fdatasync, ftruncate and pread. At a given call, in whichever thread, the world ends: the
- * files are then put back as a power failure or a kill may have left them. One disk a process; any thread but where it says.
+ * with these in front of pwrite, fdatasync, ftruncate, pread and posix_fadvise. At a given call, in whichever thread, the world
+ * ends: the files are then put back as a power failure or a kill may have left them. One disk a process; any thread but where
+ * it says.
  */
 #ifndef EDICT_TESTS_WAL_DISK_H
 #define EDICT_TESTS_WAL_DISK_H
@@ -34,7 +35,8 @@ void wal_disk_lock(void);
 void wal_disk_unlock(void);
 /* What of a file is synced; NULL once the world has ended. Between lock and unlock. */
 const char *wal_disk_durable(int file, uint64_t *size);
-/* From now on one in `odds` syncs fails; 0: none. */
+/* From now on one in `odds` syncs fails; 0: none. What it was for is in the page cache, where it looks written, and not on the
+ * disk, also after a later sync. */
 void wal_disk_fail_syncs(uint64_t odds);
 /* The next read of this byte of the file of this number fails, watched or not; UINT64_MAX: none. */
 void wal_disk_fail_read(uint64_t inode, uint64_t offset);
