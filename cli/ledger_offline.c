@@ -3,8 +3,10 @@
 #include "base/file.h"
 #include "cli/ledger_archive.h"
 #include "cli/progress.h"
+#include "cli/show.h"
 #include "engine/custody.h"
 #include "engine/reindex.h"
+#include "ledger/backup.h"
 #include "ledger/verify.h"
 #include "state/state.h"
 
@@ -54,20 +56,42 @@ enum status ledger_offline_open_at_rest(struct command *command, struct store **
     return ledger_offline_open(command, store, error);
 }
 
-static void print_verified(const struct command *command, const struct verify_result *result)
+static void print_signature(const struct command *command, const struct custody_signature *signature)
+{
+    struct buf key;
+
+    buf_create(&key, command->arena);
+    note_verifier_write(&key, &signature->by);
+    if (command->json && signature->size > 0)
+        printf(",\"signed\":{\"key\":%.*s,\"size\":%llu}", SLICE_ARG(show_quoted(command->arena, buf_slice(&key))),
+               (unsigned long long)signature->size);
+    else if (command->json)
+        printf(",\"signed\":null");
+    else if (signature->size > 0)
+        printf("the first %llu of them are what the last checkpoint says, signed by %.*s\n",
+               (unsigned long long)signature->size, SLICE_ARG(buf_slice(&key)));
+    else
+        printf(
+            "no signature was checked: here is no checkpoint and no key. Whoever wrote these files can have written others\n");
+}
+
+static void print_verified(const struct command *command, const struct verify_result *result,
+                           const struct custody_signature *signature)
 {
     char root[DIGEST_HEX_SIZE];
 
     digest_format(&result->root, root);
     if (command->json) {
-        printf("{\"entries\":%llu,\"archived\":%llu,\"bytes\":%llu,\"root\":\"%.*s\",\"redacted\":%llu,\"erased\":%llu,"
-               "\"valid\":true}\n",
+        printf("{\"entries\":%llu,\"archived\":%llu,\"bytes\":%llu,\"root\":\"%.*s\",\"redacted\":%llu,\"erased\":%llu",
                (unsigned long long)result->entries, (unsigned long long)result->archived, (unsigned long long)result->bytes,
                DIGEST_HEX_SIZE, root, (unsigned long long)result->redacted, (unsigned long long)result->erased);
+        print_signature(command, signature);
+        puts(",\"valid\":true}");
         return;
     }
     printf("%llu entries, %llu bytes, root %.*s: valid\n", (unsigned long long)result->entries,
            (unsigned long long)result->bytes, DIGEST_HEX_SIZE, root);
+    print_signature(command, signature);
     if (result->archived > 0)
         printf("%llu of them are archived: their hashes are what the root says; with --archive DIR they are looked at, too\n",
                (unsigned long long)result->archived);
@@ -76,38 +100,54 @@ static void print_verified(const struct command *command, const struct verify_re
                (unsigned long long)result->erased);
 }
 
-/* A copy without any key has nothing to compare with. */
-static enum status compare_checkpoint(struct command *command, struct store *store, uint64_t entries, struct error *error)
+/* A copy without any key has nothing to compare with, unless a key was asked for. */
+static enum status check_signature(struct command *command, struct store *store, const struct verify_result *result,
+                                   const struct note_verifier *key, struct custody_signature *signature, struct error *error)
 {
-    struct custody custody;
-    enum status status = custody_verifiers(command->data, store, &custody, error);
+    const struct backup_result found = {.size = result->entries, .root = result->root};
+    enum status status = custody_check(command->data, store, result->entries, key, signature, error);
 
-    if (status == STATUS_NOT_FOUND)
-        return STATUS_OK;
-    return status == STATUS_OK ? custody_compare(&custody, store, entries, error) : status;
+    if (status == STATUS_NOT_FOUND && key)
+        return error_set(error, STATUS_CORRUPT, command->data,
+                         "it has no ledger.vkey and no ledger.checkpoint, so nothing in it is signed by the key given");
+    if (status == STATUS_OK || status == STATUS_NOT_FOUND)
+        status = backup_check_manifest(command->data, &found, error);
+    return status;
+}
+
+static enum status verify_files(struct command *command, const struct note_verifier *key, struct verify_result *result,
+                                struct custody_signature *signature, struct error *error)
+{
+    struct store *store = NULL;
+    struct progress progress;
+    enum status status = ledger_offline_open_at_rest(command, &store, error);
+
+    progress_begin(&progress, "verifying");
+    if (status == STATUS_OK)
+        status = ledger_verify(store, progress_show, &progress, result, error);
+    progress_end(&progress);
+    if (status == STATUS_OK)
+        status = check_signature(command, store, result, key, signature, error);
+    if (store)
+        store->ops->close(store);
+    return status;
 }
 
 int ledger_offline_verify(struct command *command)
 {
-    struct store *store = NULL;
+    const char *text = args_get(command->args, "key");
+    struct note_verifier key;
     struct verify_result result;
-    struct progress progress;
+    struct custody_signature signature = {0};
     struct error error = {0};
-    enum status status = ledger_offline_open_at_rest(command, &store, &error);
 
-    progress_begin(&progress, "verifying");
-    if (status == STATUS_OK)
-        status = ledger_verify(store, progress_show, &progress, &result, &error);
-    progress_end(&progress);
-    if (status == STATUS_OK)
-        status = compare_checkpoint(command, store, result.entries, &error);
-    if (store)
-        store->ops->close(store);
-    if (status != STATUS_OK) {
+    if (text && note_verifier_parse(slice_from_str(text), &key, &error) != STATUS_OK)
+        return command_fail(&error);
+    if (verify_files(command, text ? &key : NULL, &result, &signature, &error) != STATUS_OK) {
         command_fail(&error);
         return COMMAND_FAILED;
     }
-    print_verified(command, &result);
+    print_verified(command, &result, &signature);
     return COMMAND_OK;
 }
 

@@ -78,11 +78,13 @@ static enum status settle_next(struct opening *opening, bool *has_current)
     return status;
 }
 
-static enum status make_first_key(struct opening *opening, struct slice origin)
+/* There is a key before there is a second entry. */
+static enum status make_first_key(struct opening *opening, struct slice origin, struct store *store)
 {
     struct custody *custody = opening->custody;
     static const char *const traces[] = {"ledger.checkpoint", "ledger.vkey"};
     char path[FILE_PATH_MAX];
+    uint64_t size;
     enum status status = STATUS_OK;
 
     for (size_t i = 0; i < 2 && status == STATUS_OK; i++) {
@@ -91,6 +93,13 @@ static enum status make_first_key(struct opening *opening, struct slice origin)
             return error_set(opening->error, STATUS_CORRUPT, path,
                              "the key that goes with it, ledger.key, is missing. Bring it back. " LOG_KEY_ADVICE);
     }
+    if (status == STATUS_OK)
+        status = ledger_store_head(store, &size, NULL, opening->error);
+    if (status == STATUS_OK && size > 1)
+        return error_set(opening->error, STATUS_CORRUPT, custody->folder,
+                         "the ledger has %llu entries, and the key that signs for it, ledger.key, is missing. Bring it "
+                         "back. " LOG_KEY_ADVICE,
+                         (unsigned long long)size);
     if (status == STATUS_OK)
         status = log_key_generate(origin, &custody->signers[0], opening->error);
     if (status == STATUS_OK)
@@ -233,7 +242,7 @@ static enum status open_keys(struct opening *opening, struct slice origin, struc
     if (status == STATUS_OK)
         status = check_current(opening, has_current);
     if (status == STATUS_OK)
-        status = has_current ? check_origin(opening, origin) : make_first_key(opening, origin);
+        status = has_current ? check_origin(opening, origin) : make_first_key(opening, origin, store);
     if (status != STATUS_OK)
         return status;
     custody->signer_count = 1;

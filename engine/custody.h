@@ -43,6 +43,19 @@ enum status custody_compare(const struct custody *custody, struct store *store, 
 /* The verifier keys alone, of a data directory or a backup: in force first. NOT_FOUND where no key is known. */
 enum status custody_verifiers(const char *folder, struct store *store, struct custody *out, struct error *error) EDICT_MUST_USE;
 
+/* What vouches for a ledger. */
+struct custody_signature {
+    struct note_verifier by; /* the key in force */
+    uint64_t size;           /* the last checkpoint is over so many entries; 0: a log of one entry, not signed yet */
+};
+/*
+ * Of a data directory or a backup whose `store` has `entries`: is the last checkpoint signed by the log's key, and is it over
+ * what is there? `key`, unless NULL, is trusted and no other: the key in force has to be it, or to follow from it by the proofs
+ * of handovers in the folder. NOT_FOUND where the folder names no key at all; CORRUPT. custody_check.c.
+ */
+enum status custody_check(const char *folder, struct store *store, uint64_t entries, const struct note_verifier *key,
+                          struct custody_signature *out, struct error *error) EDICT_MUST_USE;
+
 struct custody_change {
     const char *by;
     struct slice reason;

@@ -79,7 +79,7 @@ enum status restore_check_finished(const char *folder, struct error *error)
         status = file_path(store, folder, "ledger", error);
     if (status != STATUS_OK || !file_exists(work))
         return status;
-    if (file_exists(store)) { /* everything is in place but its last step */
+    if (store_exists_rocksdb(store)) { /* everything is in place but its last step */
         (void)rmdir(work);
         return STATUS_OK;
     }
@@ -138,41 +138,18 @@ static enum status copy_store(struct restore *restore)
 
 /* ---- what it is worth ---- */
 
-static bool is_linked(const struct custody *custody, const struct note_verifier *key)
-{
-    for (size_t i = 0; i < custody->verifier_count; i++) {
-        if (note_verifier_equal(&custody->verifiers[i], key))
-            return true;
-    }
-    return false;
-}
-
 static enum status check_signature(struct restore *restore, struct store *store)
 {
     const struct restore_options *options = restore->options;
-    struct custody custody;
-    struct arena arena;
-    struct slice bytes;
-    struct checkpoint last;
-    enum status status = custody_verifiers(options->backup, store, &custody, restore->error);
+    struct custody_signature signature;
+    enum status status =
+        custody_check(options->backup, store, restore->out->verified.entries, options->key, &signature, restore->error);
 
     if (status == STATUS_NOT_FOUND)
         return error_set(restore->error, STATUS_NOT_FOUND, options->backup,
                          "the backup names no verifier key (ledger.vkey), so nobody can say whose it is");
-    if (status != STATUS_OK)
-        return status;
-    if (options->key && !is_linked(&custody, options->key))
-        return error_set(restore->error, STATUS_CORRUPT, options->backup, "the key given is none of those of this log, \"%s\"",
-                         custody.verifiers[0].name);
-    restore->out->old = custody.verifiers[0];
-    arena_create(&arena, 65536, 1 << 22);
-    status =
-        log_checkpoint_read(options->backup, custody.verifiers, custody.verifier_count, &arena, &bytes, &last, restore->error);
-    arena_destroy(&arena);
-    if (status == STATUS_OK) {
-        restore->out->signed_size = last.size;
-        status = custody_compare(&custody, store, restore->out->verified.entries, restore->error);
-    }
+    restore->out->old = signature.by;
+    restore->out->signed_size = signature.size;
     return status;
 }
 

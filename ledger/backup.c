@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "ledger/ledger.h"
 #include "ledger/log_key.h"
+#include "ledger/private.h"
 #include "ledger/proof.h"
 #include "proto/json.h"
 
@@ -12,9 +13,12 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-enum { BACKUP_FORMAT = 1 };
+enum { BACKUP_FORMAT = 1, BACKUP_MANIFEST_MAX = 16384 };
 
-enum status backup_check_tree(struct store *store, struct backup_result *out, struct error *error)
+static const char manifest_name[] = "backup.json";
+
+/* Size and root from the head row and from the tree. Reads the last entries only. */
+static enum status check_tree(struct store *store, struct backup_result *out, struct error *error)
 {
     struct digest recorded;
     enum status status = ledger_store_head(store, &out->size, &recorded, error);
@@ -26,6 +30,20 @@ enum status backup_check_tree(struct store *store, struct backup_result *out, st
     return status;
 }
 
+/* The moment may be one at which values were erased and not out of the store's files yet. */
+static enum status scrub(struct store *copy, struct error *error)
+{
+    struct scrub scrub;
+    enum status status;
+
+    scrub_create(&scrub);
+    status = scrub_load(&scrub, copy, error);
+    if (status == STATUS_OK)
+        status = scrub_run(&scrub, copy, error);
+    scrub_destroy(&scrub);
+    return status;
+}
+
 static enum status check_copy(const char *partial, struct backup_result *out, struct error *error)
 {
     char folder[FILE_PATH_MAX];
@@ -33,12 +51,52 @@ static enum status check_copy(const char *partial, struct backup_result *out, st
     enum status status = file_path(folder, partial, "ledger", error);
 
     if (status == STATUS_OK)
-        status = store_open_rocksdb(folder, true, &copy, error);
+        status = store_open_rocksdb(folder, false, &copy, error);
     if (status == STATUS_OK)
-        status = backup_check_tree(copy, out, error);
+        status = scrub(copy, error);
+    if (status == STATUS_OK)
+        status = check_tree(copy, out, error);
     if (copy)
         copy->ops->close(copy);
-    return status;
+    return status == STATUS_OK ? file_sync_tree(folder, error) : status;
+}
+
+/* ---- the manifest, read ---- */
+
+static enum status compare_manifest(struct arena *arena, struct slice bytes, const char *path,
+                                    const struct backup_result *found, struct error *error)
+{
+    const struct json_limits limits = {.bytes = BACKUP_MANIFEST_MAX, .depth = 4, .members = 64};
+    struct digest root;
+    int64_t size = -1;
+    cJSON *json;
+
+    if (json_parse(arena, bytes, &limits, &json, error) != STATUS_OK || !json_get_i64(json, "size", &size) ||
+        !digest_parse(json_get_text(json, "root"), &root))
+        return error_set(error, STATUS_CORRUPT, path, "it does not say validly what was backed up");
+    if (size < 0 || (uint64_t)size != found->size || !digest_equal(&root, &found->root))
+        return error_set(error, STATUS_CORRUPT, path,
+                         "it is of %lld entries with another root hash; the ledger beside it, of %llu entries, is not the one "
+                         "that was backed up",
+                         (long long)size, (unsigned long long)found->size);
+    return STATUS_OK;
+}
+
+enum status backup_check_manifest(const char *folder, const struct backup_result *found, struct error *error)
+{
+    char path[FILE_PATH_MAX];
+    struct arena arena;
+    struct slice bytes;
+    enum status status = file_path(path, folder, manifest_name, error);
+
+    if (status != STATUS_OK)
+        return status;
+    arena_create(&arena, 8192, 1 << 20);
+    status = file_read(path, &arena, BACKUP_MANIFEST_MAX, &bytes, NULL, error);
+    if (status == STATUS_OK)
+        status = compare_manifest(&arena, bytes, path, found, error);
+    arena_destroy(&arena);
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
 /* ---- the small files ---- */
@@ -93,7 +151,7 @@ static enum status write_manifest(const struct backup_options *options, const ch
     json_end_object(&w);
     buf_add_char(&out, '\n');
     return out.failed ? error_set(error, STATUS_NO_MEMORY, "", "out of memory")
-                      : file_replace(partial, "backup.json", buf_slice(&out), error);
+                      : file_replace(partial, manifest_name, buf_slice(&out), error);
 }
 
 static enum status write_files(const struct backup_options *options, const char *partial, const struct backup_result *result,

@@ -8,7 +8,8 @@
  *   ledger.handover.N   proofs of handovers from one key to another
  *   ledger.key          the private key, only when it was asked for
  *
- * It is made beside, as TARGET.partial, and gets its name when all of it is on the disk. Never in it: admin.token. What the
+ * It is made beside, as TARGET.partial, and gets its name when all of it is on the disk. What had been erased by its moment is
+ * in none of its files, also where getting it out of the store's own was still under way. Never in it: admin.token. What the
  * ledger itself holds is in it, the key of action digests too.
  */
 #ifndef EDICT_LEDGER_BACKUP_H
@@ -35,7 +36,7 @@ struct backup_result {
 
 /* The store may be written meanwhile. CONFLICT when the target, or what is left of an interrupted backup to it, is there. */
 enum status backup_write(const struct backup_options *options, struct backup_result *out, struct error *error) EDICT_MUST_USE;
-/* Size and root of a store from its head row and from its tree; CORRUPT when they differ. Reads the last entries only. */
-enum status backup_check_tree(struct store *store, struct backup_result *out, struct error *error) EDICT_MUST_USE;
+/* Does backup.json say of the ledger beside it what it is? CORRUPT; OK also where there is none, for then it is no backup. */
+enum status backup_check_manifest(const char *folder, const struct backup_result *found, struct error *error) EDICT_MUST_USE;
 
 #endif

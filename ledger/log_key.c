@@ -141,7 +141,7 @@ enum status log_checkpoint_read(const char *folder, const struct note_verifier *
     if (status != STATUS_OK)
         return status;
     if (checkpoint_open(arena, *bytes, verifiers, count, out, &note, &detail) != STATUS_OK)
-        return error_set(error, STATUS_CORRUPT, path, "%.300s", detail.message);
+        return error_set(error, STATUS_CORRUPT, path, "%.300s. Bring the right one back. " LOG_KEY_ADVICE, detail.message);
     return STATUS_OK;
 }
 
@@ -183,6 +183,18 @@ static enum status compare(const char *folder, const struct checkpoint *last, st
     return status;
 }
 
+/* One is signed before there is a second entry. */
+static enum status missing(const char *folder, uint64_t size, struct error *error)
+{
+    if (size <= 1)
+        return STATUS_OK;
+    return error_set(
+        error, STATUS_CORRUPT, folder,
+        "ledger.checkpoint is missing, the last checkpoint that was signed: nobody can tell without it whether the "
+        "ledger, of %llu entries, has lost any. Bring it back. " LOG_KEY_ADVICE,
+        (unsigned long long)size);
+}
+
 enum status log_checkpoint_compare(const char *folder, const struct note_verifier *verifiers, size_t count, struct slice former,
                                    struct store *store, uint64_t size, struct error *error)
 {
@@ -195,7 +207,9 @@ enum status log_checkpoint_compare(const char *folder, const struct note_verifie
     status = log_checkpoint_read(folder, verifiers, count, &arena, &bytes, &last, error);
     if (status == STATUS_OK)
         status = compare(folder, &last, store, size, error);
-    else if (status == STATUS_NOT_FOUND || is_former(folder, former, &arena))
+    else if (status == STATUS_NOT_FOUND)
+        status = missing(folder, size, error);
+    else if (is_former(folder, former, &arena))
         status = STATUS_OK;
     arena_destroy(&arena);
     return status;

@@ -36,8 +36,9 @@ enum status log_checkpoint_read(const char *folder, const struct note_verifier *
                                 struct slice *bytes, struct checkpoint *out, struct error *error) EDICT_MUST_USE;
 /* Replaces it atomically; on the disk on return. */
 enum status log_checkpoint_write(const char *folder, struct slice bytes, struct error *error) EDICT_MUST_USE;
-/* CORRUPT, with advice, when `store` with `size` entries is not a continuation of the last signed checkpoint. One of the origin
- * `former` (may be empty) does not count: the log has left that origin on purpose. */
+/* CORRUPT, with advice, when `store` with `size` entries is not a continuation of the last signed checkpoint, or has more than
+ * one entry and there is none. One of the origin `former` (may be empty) does not count: the log has left that origin on
+ * purpose. */
 enum status log_checkpoint_compare(const char *folder, const struct note_verifier *verifiers, size_t count, struct slice former,
                                    struct store *store, uint64_t size, struct error *error) EDICT_MUST_USE;
 

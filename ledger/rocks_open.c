@@ -3,6 +3,7 @@
 #include "ledger/rocks.h"
 #include "ledger/wal_tail.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -150,6 +151,51 @@ static enum status open_database_to_read(struct rocks_store *store, const char *
         message = open_once_to_read(store, folder);
     }
     return message ? open_failed(folder, message, error) : STATUS_OK;
+}
+
+/* ---- is there a store? ---- */
+
+static bool is_of_store(const char *name)
+{
+    struct slice text = slice_from_str(name);
+
+    return slice_ends_with(text, SLICE(".sst")) || slice_ends_with(text, SLICE(".wal")) || slice_ends_with(text, SLICE(".log"));
+}
+
+/* Tables or logs. (A manifest alone is what is left when making a store was interrupted.) */
+static bool has_files_of_store(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    const struct dirent *entry;
+    bool found = false;
+
+    while (dir && !found && (entry = readdir(dir)))
+        found = is_of_store(entry->d_name);
+    if (dir)
+        closedir(dir);
+    return found;
+}
+
+bool store_exists_rocksdb(const char *folder)
+{
+    char path[FILE_PATH_MAX];
+    struct error error;
+
+    return file_path(path, folder, "CURRENT", &error) == STATUS_OK && file_exists(path);
+}
+
+/* RocksDB takes a folder without CURRENT for a new store: it would delete all that is there. Opened for reading, it would make
+ * the folder. */
+static enum status check_there(const char *folder, bool read_only, struct error *error)
+{
+    if (store_exists_rocksdb(folder))
+        return STATUS_OK;
+    if (has_files_of_store(folder))
+        return error_set(error, STATUS_CORRUPT, folder,
+                         "files of a ledger are here, and the one named CURRENT is not, without which they are none. Bring it "
+                         "back, or restore a backup; nothing was changed");
+    return read_only ? error_set(error, STATUS_NOT_FOUND, folder, "no ledger here; name its data directory with --data DIR")
+                     : STATUS_OK;
 }
 
 /* ---- the log ---- */
@@ -311,7 +357,9 @@ static enum status open_store(const char *folder, bool read_only, struct store *
 
     if (!store)
         return error_set(error, STATUS_NO_MEMORY, "", "out of memory");
-    status = read_only ? open_for_reading(store, folder, error) : open_for_writing(store, folder, error);
+    status = check_there(folder, read_only, error);
+    if (status == STATUS_OK)
+        status = read_only ? open_for_reading(store, folder, error) : open_for_writing(store, folder, error);
     if (status == STATUS_OK)
         status = check_format(store, folder, read_only, error);
     if (status == STATUS_OK)

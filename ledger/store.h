@@ -70,8 +70,11 @@ struct store_batch {
 };
 
 /* Opens or creates DIR/ledger; STATUS_CONFLICT when another process holds it. A store of an older format is upgraded, or, read
- * only, refused with advice; one of a newer format is refused. */
+ * only, refused with advice; one of a newer format is refused. Read only nothing is created, NOT_FOUND. A folder that has lost
+ * the file that names the others is refused as it is, CORRUPT. */
 enum status store_open_rocksdb(const char *folder, bool read_only, struct store **out, struct error *error) EDICT_MUST_USE;
+/* Is there a store in the folder, which need not exist? */
+bool store_exists_rocksdb(const char *folder);
 enum status store_open_memory(struct store **out, struct error *error) EDICT_MUST_USE;
 /* What a crash of the process would leave of a store in memory, if memory were a disk: a new store with all that is committed,
  * and nothing of any batch. Any thread. */

@@ -206,6 +206,9 @@ def test_a_ledger_of_format_1_is_read_by_the_server_only_and_goes_on(new_server,
     subprocess.run(["tar", "-xzf", ROOT / "tests/integration/data/format-1.tar.gz", "-C", server.folder], check=True)
     refused = server.cli("ledger", "verify")
     assert refused.returncode != 0 and "start edictd on it once" in refused.stderr
+    with pytest.raises(RuntimeError, match="ledger.key, is missing.*edict ledger new-origin"):  # that release did not sign
+        server.start()
+    assert server.cli("ledger", "new-origin", "--reason", "signed from here on").returncode == 0
     server.start()
     first = server.ledger()
     assert first[-1]["type"] == "policy.activated" and first[-1]["body"]["runtime"].startswith("semantics 1, Lua 5.")

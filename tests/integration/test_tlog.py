@@ -160,8 +160,12 @@ def test_the_origin_is_fixed_with_the_key(new_server, simple_policies):
     server.flags = ["--origin", "example.com/other"]
     with pytest.raises(RuntimeError, match="origin \"example.com/edict\""):
         server.start()
-    server.flags = ["--origin", "not a name"]
-    for name in ("ledger.key", "ledger.vkey", "ledger.checkpoint"):
-        (server.folder / name).unlink()
+    server.flags = []
+    for names, said in ((["ledger.checkpoint"], "ledger.checkpoint is missing"), (["ledger.vkey", "ledger.key"], "has 2 entries.*ledger.key, is missing")):
+        for name in names:  # not by forgetting either
+            (server.folder / name).unlink()
+        with pytest.raises(RuntimeError, match=said + ".*new-origin"):
+            server.start()
+    fresh = new_server(name="fresh", policies=simple_policies, flags=["--origin", "not a name"], start=False)
     with pytest.raises(RuntimeError, match="cannot name a key"):
-        server.start()
+        fresh.start()

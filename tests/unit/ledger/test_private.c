@@ -1,4 +1,5 @@
 /* Values beside the records: written and erased with entries, out of every file after a scrub; stores of other formats. */
+#include "ledger/backup.h"
 #include "ledger/private.h"
 #include "ledger/verify.h"
 #include "proto/json.h"
@@ -177,9 +178,9 @@ static bool file_has(const char *path, const char *text)
     return found;
 }
 
-static bool files_have(const char *text)
+static bool files_of_have(const char *inside, const char *text)
 {
-    DIR *listed = opendir(folder);
+    DIR *listed = opendir(inside);
     struct dirent *one;
     bool found = false;
 
@@ -187,11 +188,16 @@ static bool files_have(const char *text)
     while ((one = readdir(listed))) {
         char path[512];
 
-        snprintf(path, sizeof path, "%s/%s", folder, one->d_name);
+        snprintf(path, sizeof path, "%s/%s", inside, one->d_name);
         found = (one->d_type == DT_REG && file_has(path, text)) || found;
     }
     closedir(listed);
     return found;
+}
+
+static bool files_have(const char *text)
+{
+    return files_of_have(folder, text);
 }
 
 static void scrub(struct ledger *ledger)
@@ -273,6 +279,49 @@ START_TEST(a_compaction_that_fails_is_no_scrub)
     ck_assert_int_eq(ledger_scrub(ledger, &error), STATUS_IO);
     ck_assert(ledger_needs_scrub(ledger));
     ck_assert(files_have(canary + 1));
+    ledger_close(ledger);
+    store->ops->close(store);
+}
+END_TEST
+
+static void back_up(struct store *store, char target[128])
+{
+    struct note_signer signer;
+    struct error error = {0};
+    struct backup_options options = {
+        .store = store, .folder = folder, .target = target, .signers = &signer, .signer_count = 1, .clock = {fake_clock, NULL}};
+    struct backup_result result;
+
+    snprintf(target, 128, "%s/backup", folder);
+    ck_assert_int_eq(note_signer_generate(SLICE("example.com/private"), NOTE_ED25519, &signer, &error), STATUS_OK);
+    ck_assert_msg(backup_write(&options, &result, &error) == STATUS_OK, "%s", error.message);
+    note_signer_destroy(&signer);
+}
+
+/* Erased, and still in the store's own files: in the log, or in a table. */
+START_TEST(a_backup_has_nothing_that_was_erased)
+{
+    struct store *store = open_store(true);
+    struct ledger *ledger = open_ledger(store);
+    uint64_t kept = put_two(ledger, "kept"), other = put_two(ledger, "other"), index = put_two(ledger, canary);
+    char target[128], files[160];
+    struct store *copy = NULL;
+    struct error error = {0};
+
+    if (_i == 1) {
+        erase(ledger, other, SLICE("/request/command"));
+        scrub(ledger);
+    }
+    erase(ledger, index, SLICE("/request/command"));
+    ck_assert(files_have(canary));
+    back_up(store, target);
+    ck_assert(files_have(canary));
+    snprintf(files, sizeof files, "%s/ledger", target);
+    ck_assert(!files_of_have(files, canary));
+    ck_assert_msg(store_open_rocksdb(files, true, &copy, &error) == STATUS_OK, "%s", error.message);
+    ck_assert(has_value(copy, kept, SLICE("/request/command"), "kept"));
+    ck_assert(!has_value(copy, index, SLICE("/request/command"), ""));
+    copy->ops->close(copy);
     ledger_close(ledger);
     store->ops->close(store);
 }
@@ -362,6 +411,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_loop_test(tests, values_come_and_go_with_entries, 0, 2);
     tcase_add_loop_test(tests, erased_values_leave_the_files, 0, 2);
+    tcase_add_loop_test(tests, a_backup_has_nothing_that_was_erased, 0, 2);
     tcase_add_test(tests, a_compaction_that_fails_is_no_scrub);
     tcase_add_loop_test(tests, a_restart_scrubs_what_a_crash_left, 0, 2);
     tcase_add_loop_test(tests, a_newer_format_is_refused, 0, 4);

@@ -1,0 +1,127 @@
+/* What vouches for a ledger that is looked at from outside: its last checkpoint, and whose it is. */
+#include "base/file.h"
+#include "base/u64be.h"
+#include "engine/custody.h"
+#include "ledger/tlog_proof.h"
+#include "state/lineage.h"
+
+#include <stdio.h>
+
+enum { CHECK_ARENA_CAP = 64 << 20, CHECK_ARENA_BLOCK = 16384, HANDOVER_PROOF_MAX = 1 << 20 };
+
+struct checking {
+    const char *folder;
+    struct store *store;
+    struct arena arena;
+    struct error *error;
+};
+
+static enum status read_record(struct checking *checking, uint64_t index, struct slice *record)
+{
+    char key[U64BE_SIZE];
+    enum status status;
+
+    u64be_put(key, index);
+    status = store_get(checking->store, STORE_ENTRIES, slice_from(key, sizeof key), &checking->arena, record, checking->error);
+    return status != STATUS_NOT_FOUND ? status
+                                      : error_set(checking->error, STATUS_GONE, checking->folder,
+                                                  "entry %llu handed the log over to another key, and is archived: name its "
+                                                  "archive with --archive, or give a later key",
+                                                  (unsigned long long)index);
+}
+
+/* The key before says itself, by its signature over the entry, who came after it. */
+static enum status check_handover(struct checking *checking, const struct lineage_item *item,
+                                  const struct note_verifier *before)
+{
+    char name[64], path[FILE_PATH_MAX];
+    struct slice proof, record;
+    struct checkpoint checkpoint;
+    struct note note;
+    struct error detail = {0};
+    uint64_t index = 0;
+    enum status status;
+
+    snprintf(name, sizeof name, "ledger.handover.%llu", (unsigned long long)item->index);
+    status = file_path(path, checking->folder, name, checking->error);
+    if (status == STATUS_OK)
+        status = file_read(path, &checking->arena, HANDOVER_PROOF_MAX, &proof, NULL, checking->error);
+    if (status == STATUS_NOT_FOUND)
+        return error_set(checking->error, STATUS_CORRUPT, path,
+                         "this proof of the handover from the key given is missing; bring it back, or give the key in force");
+    if (status == STATUS_OK)
+        status = read_record(checking, item->index, &record);
+    if (status != STATUS_OK)
+        return status;
+    if (tlog_proof_verify(&checking->arena, proof, record, before, &index, &checkpoint, &note, &detail) != STATUS_OK ||
+        index != item->index)
+        return error_set(checking->error, STATUS_CORRUPT, path, "it does not prove the handover from the key given: %.200s",
+                         detail.message[0] ? detail.message : "it is about another entry");
+    return STATUS_OK;
+}
+
+static bool hands_over(const struct lineage_item *item, const struct note_verifier *from)
+{
+    struct note_verifier old;
+    struct error none;
+
+    return item->event.type == RECORD_LEDGER_KEY_ROTATED &&
+           note_verifier_parse(item->event.handover.old_key, &old, &none) == STATUS_OK && note_verifier_equal(&old, from);
+}
+
+/* From the key that is trusted to the one in force. */
+static enum status follow(struct checking *checking, const struct note_verifier *key, const struct note_verifier *current)
+{
+    struct note_verifier at = *key;
+    struct lineage lineage;
+    enum status status = lineage_read(checking->store, &checking->arena, &lineage, checking->error);
+
+    for (size_t i = 0; status == STATUS_OK && i < lineage.count; i++) {
+        if (!hands_over(&lineage.items[i], &at))
+            continue;
+        status = check_handover(checking, &lineage.items[i], &at);
+        if (status == STATUS_OK)
+            status = note_verifier_parse(lineage.items[i].event.handover.new_key, &at, checking->error);
+    }
+    if (status == STATUS_OK && !note_verifier_equal(&at, current))
+        status = error_set(checking->error, STATUS_CORRUPT, checking->folder,
+                           "the key given is none of those of this log, \"%s\"", current->name);
+    return status;
+}
+
+static enum status check(struct checking *checking, uint64_t entries, const struct note_verifier *key,
+                         struct custody_signature *out)
+{
+    struct custody custody;
+    struct checkpoint last;
+    struct slice bytes;
+    enum status status = custody_verifiers(checking->folder, checking->store, &custody, checking->error);
+
+    if (status != STATUS_OK)
+        return status;
+    out->by = custody.verifiers[0];
+    if (key)
+        status = follow(checking, key, &out->by);
+    if (status == STATUS_OK)
+        status = custody_compare(&custody, checking->store, entries, checking->error);
+    if (status == STATUS_OK)
+        status = log_checkpoint_read(checking->folder, custody.verifiers, custody.verifier_count, &checking->arena, &bytes,
+                                     &last, checking->error);
+    if (status == STATUS_NOT_FOUND) /* nothing but its first entry */
+        return STATUS_OK;
+    out->size = last.size;
+    return status;
+}
+
+enum status custody_check(const char *folder, struct store *store, uint64_t entries, const struct note_verifier *key,
+                          struct custody_signature *out, struct error *error)
+{
+    struct checking checking = {.folder = folder, .store = store, .error = error};
+    enum status status;
+
+    *out = (struct custody_signature){0};
+    arena_create(&checking.arena, CHECK_ARENA_BLOCK, CHECK_ARENA_CAP);
+    status = check(&checking, entries, key, out);
+    arena_destroy(&checking.arena);
+    return status;
+}

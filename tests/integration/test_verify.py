@@ -1,0 +1,134 @@
+"""What a verifier is told, and what is refused before anything is changed: missing files, other keys, folders without a ledger."""
+
+import json
+import shutil
+
+import pytest
+from test_tlog import decide
+from test_upkeep import cli, ledger_json
+
+
+def contents(folder):
+    return {str(path.relative_to(folder)): path.stat().st_size for path in folder.rglob("*")}
+
+
+def origin_key(server):
+    return server.call("GET", "/v1/ledger/key", admin=True).body.decode().strip()
+
+
+@pytest.fixture
+def stopped(simple):
+    decide(simple, 30)
+    simple.key = origin_key(simple)
+    simple.stop()
+    return simple
+
+
+# Commands on files; those in the second list change them.
+READING = (["verify"], ["rebuild"], ["replay"], ["export", "--offline"], ["checkpoint", "--offline"], ["prove", "0", "--offline"])
+CHANGING = (["backup", "BACKUP", "--offline"], ["rotate-key", "--offline"], ["reindex"], ["new-origin", "--reason", "r"], ["archive", "--until", "256", "--to", "ARCHIVE", "--offline"])
+
+
+def run_each(folder, tmp_path):
+    for words in READING + CHANGING:
+        yield words, cli(folder, "ledger", *[str(tmp_path / word.lower()) if word in ("BACKUP", "ARCHIVE") else word for word in words])
+
+
+def test_a_ledger_without_its_file_current_is_left_as_it_is(stopped, tmp_path):
+    """RocksDB would begin a new one in its place, and delete the files of the old one."""
+    current = stopped.folder / "ledger" / "CURRENT"
+    kept = current.read_bytes()
+    current.unlink()
+    before = contents(stopped.folder)
+    for words, refused in run_each(stopped.folder, tmp_path):
+        assert refused.returncode != 0 and "CURRENT" in refused.stderr and "nothing was changed" in refused.stderr, (words, refused.stderr)
+    with pytest.raises(RuntimeError, match="CURRENT is not"):
+        stopped.start()
+    assert contents(stopped.folder) == before
+    current.write_bytes(kept)
+    assert ledger_json(stopped.folder, "verify")["entries"] > 30
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_commands_make_no_ledger_where_there_is_none(there, tmp_path):
+    folder = tmp_path / "data"
+    if there:
+        folder.mkdir()
+    for words, refused in run_each(folder, tmp_path):
+        assert refused.returncode != 0 and "no ledger" in refused.stderr and "--data DIR" in refused.stderr, (words, refused.stderr)
+        assert folder.exists() == there and (not there or list(folder.iterdir()) == []), words
+    assert not (tmp_path / "backup").exists() and not (tmp_path / "archive").exists()
+
+
+def test_verify_says_whether_a_signature_was_checked(stopped, tmp_path):
+    signed = ledger_json(stopped.folder, "verify")
+    assert signed["signed"] == {"key": stopped.key, "size": signed["entries"]}
+    assert stopped.key in cli(stopped.folder, "ledger", "verify").stdout
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    shutil.copytree(stopped.folder / "ledger", bare / "ledger")
+    assert ledger_json(bare, "verify")["signed"] is None
+    assert "no signature was checked" in cli(bare, "ledger", "verify").stdout
+    refused = cli(bare, "ledger", "verify", "--key", stopped.key)
+    assert refused.returncode == 1 and "nothing in it is signed by the key given" in refused.stderr
+    shutil.copy(stopped.folder / "ledger.vkey", bare)
+    refused = cli(bare, "ledger", "verify")
+    assert refused.returncode == 1 and "ledger.checkpoint is missing" in refused.stderr
+
+
+def test_verify_trusts_the_key_that_it_is_given_and_no_other(stopped, tmp_path):
+    first = stopped.key
+    assert ledger_json(stopped.folder, "verify", "--key", first)["valid"]
+    other = "edict.local/963cd078f14ae800+" + first.split("+", 1)[1]
+    for wrong, code in ((other, 2), ("bad", 2)):
+        assert cli(stopped.folder, "ledger", "verify", "--key", wrong).returncode == code
+    stopped.start()
+    second = json.loads(stopped.cli("ledger", "rotate-key", "--overlap-s", "0", "--json").stdout)["new_key"]
+    decide(stopped, 5)
+    index = [entry["index"] for entry in stopped.ledger() if entry["type"] == "ledger.key.rotated"][0]
+    third = json.loads(stopped.cli("ledger", "rotate-key", "--overlap-s", "0", "--json").stdout)["new_key"]
+    backup = tmp_path / "backup"
+    assert stopped.cli("ledger", "backup", str(backup)).returncode == 0
+    stopped.stop()
+    for folder in (stopped.folder, backup):
+        for key in (first, second, third):  # by the proofs of the handovers
+            assert ledger_json(folder, "verify", "--key", key)["signed"]["key"] == third
+    proof = backup / f"ledger.handover.{index}"
+    bytes_ = proof.read_bytes()
+    proof.unlink()
+    refused = cli(backup, "ledger", "verify", "--key", first)
+    assert refused.returncode == 1 and str(proof) in refused.stderr and "proof of the handover" in refused.stderr
+    assert ledger_json(backup, "verify", "--key", second)["valid"]
+    proof.write_bytes(bytes_[:-20] + bytes([bytes_[-20] ^ 1]) + bytes_[-19:])
+    later = [path for path in backup.glob("ledger.handover.*") if path != proof][0]
+    later.replace(proof)
+    refused = cli(backup, "ledger", "verify", "--key", first)
+    assert refused.returncode == 1 and "does not prove the handover" in refused.stderr
+    assert cli(tmp_path / "restored", "ledger", "restore", backup, "--reason", "r", "--key", first).returncode == 1
+
+
+def test_a_key_of_another_log_verifies_nothing(stopped, new_server, simple_policies):
+    other = new_server(name="other", policies=simple_policies)
+    key = origin_key(other)
+    refused = cli(stopped.folder, "ledger", "verify", "--key", key)
+    assert refused.returncode == 1 and "the key given is none of those of this log" in refused.stderr
+
+
+def test_a_backup_is_what_its_backup_json_says(stopped, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    stopped.start()
+    assert stopped.cli("ledger", "backup", str(first)).returncode == 0
+    decide(stopped, 3)
+    assert stopped.cli("ledger", "backup", str(second)).returncode == 0
+    for folder in (first, second):
+        assert ledger_json(folder, "verify")["valid"]
+    shutil.rmtree(second / "ledger")
+    shutil.copytree(first / "ledger", second / "ledger")
+    assert "shorter" in cli(second, "ledger", "verify").stderr
+    for name in ("ledger.checkpoint", "ledger.vkey"):
+        shutil.copy(first / name, second)
+    refused = cli(second, "ledger", "verify")
+    assert refused.returncode == 1 and "backup.json" in refused.stderr and "not the one that was backed up" in refused.stderr
+    (second / "backup.json").write_text("{}")
+    refused = cli(second, "ledger", "verify")
+    assert refused.returncode == 1 and "does not say validly what was backed up" in refused.stderr
