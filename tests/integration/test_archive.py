@@ -292,6 +292,30 @@ def test_of_an_archive_json_every_character_counts(simple, tmp_path):
     assert ledger_json(simple.folder, "verify", "--archive", str(tmp_path / "a"))["valid"]
 
 
+def test_the_values_that_entries_name_belong_to_an_archive(simple, tmp_path):
+    """A client's context that looks like a reference is a value as well, and names nothing."""
+    alike = {"$sha256": "0" * 64}
+    for context in ({"text": "x" * 30000}, alike, {"deep": alike}):
+        simple.evaluate({"agent_identity": "agent-1", "operation": "read", "context": context})
+    decide(simple, 300)
+    folder = tmp_path / "a"
+    assert archive(simple, 256, folder).returncode == 0
+    by_itself = lambda: subprocess.run([BUILD / "edict", "ledger", "verify", "--archive", folder], capture_output=True, text=True, timeout=120)  # noqa: E731
+    assert by_itself().returncode == 0
+    blobs = sorted((folder / "blobs").iterdir())
+    assert len(blobs) == 3  # the context, the one that looks like a reference, the policies
+    manifest = (folder / "archive.json").read_text()
+    for blob in blobs:
+        kept = blob.read_bytes()
+        blob.unlink()
+        (folder / "archive.json").write_text(manifest.replace('"blobs":3', '"blobs":2'))
+        refused = by_itself()
+        assert refused.returncode == 1 and f"blobs/{blob.name} is missing, which entry" in refused.stderr, blob
+        blob.write_bytes(kept)
+    (folder / "archive.json").write_text(manifest)
+    assert by_itself().returncode == 0
+
+
 def test_backup_and_restore_of_what_is_not_all_there(simple, new_server, tmp_path):
     decide(simple, 300)
     assert archive(simple, 256, tmp_path / "a").returncode == 0
