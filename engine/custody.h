@@ -56,6 +56,9 @@ struct custody_signature {
 enum status custody_check(const char *folder, struct store *store, uint64_t entries, const struct note_verifier *key,
                           struct custody_signature *out, struct error *error) EDICT_MUST_USE;
 
+/* Before a store is opened that may have to be made: CORRUPT where files say that there has been one. */
+enum status custody_check_store(const char *folder, struct error *error) EDICT_MUST_USE;
+
 struct custody_change {
     const char *by;
     struct slice reason;

@@ -125,3 +125,23 @@ enum status custody_check(const char *folder, struct store *store, uint64_t entr
     arena_destroy(&checking.arena);
     return status;
 }
+
+enum status custody_check_store(const char *folder, struct error *error)
+{
+    static const char *const traces[] = {LOG_KEY, "ledger.checkpoint"};
+    char path[FILE_PATH_MAX];
+    enum status status = file_path(path, folder, "ledger", error);
+
+    if (status != STATUS_OK || store_exists_rocksdb(path) || !file_folder_is_empty(path))
+        return status;
+    for (size_t i = 0; i < sizeof traces / sizeof *traces && status == STATUS_OK; i++) {
+        status = file_path(path, folder, traces[i], error);
+        if (status == STATUS_OK && file_exists(path))
+            status = error_set(
+                error, STATUS_CORRUPT, folder,
+                "%s is here, and the ledger that it goes with, the folder ledger, is not. Bring it back, or restore a "
+                "backup into an empty data directory",
+                traces[i]);
+    }
+    return status;
+}

@@ -182,6 +182,8 @@ static enum status open_ledger(struct server *server, struct error *error)
     snprintf(server->ledger_folder, sizeof server->ledger_folder, "%s/ledger", server->config.data);
     status = restore_check_finished(server->config.data, error);
     if (status == STATUS_OK)
+        status = custody_check_store(server->config.data, error);
+    if (status == STATUS_OK)
         status = store_open_rocksdb(server->ledger_folder, false, &server->store, error);
     if (status == STATUS_OK) /* RocksDB syncs what is in its folder, not the folder's own name */
         status = file_sync_folder(server->config.data, error);

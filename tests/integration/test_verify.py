@@ -49,6 +49,17 @@ def test_a_ledger_without_its_file_current_is_left_as_it_is(stopped, tmp_path):
     assert ledger_json(stopped.folder, "verify")["entries"] > 30
 
 
+def test_a_ledger_that_is_gone_is_not_begun_anew(stopped):
+    shutil.rmtree(stopped.folder / "ledger")
+    before = contents(stopped.folder)
+    for name in ("ledger.key", "ledger.checkpoint"):
+        with pytest.raises(RuntimeError, match=name + " is here, and the ledger.*is not. Bring it back"):
+            stopped.start()
+        assert contents(stopped.folder) == before
+        before.pop(name)
+        (stopped.folder / name).unlink()
+
+
 @pytest.mark.parametrize("there", [False, True])
 def test_commands_make_no_ledger_where_there_is_none(there, tmp_path):
     folder = tmp_path / "data"
