@@ -267,9 +267,7 @@ static void report(const struct sink *sink, uint64_t from, int code, bool broken
                 (unsigned long long)(sink->end > 0 ? sink->end - 1 : 0));
     if (code == COMMAND_OK || code == COMMAND_BAD_INPUT)
         return;
-    if (sink->rows == 0)
-        fprintf(stderr, "edict: the export is incomplete: it has no entries yet\n");
-    else
+    if (sink->rows > 0)
         fprintf(stderr,
                 "edict: the export is incomplete: it has whole rows up to entry %llu; go on with --from %llu --append\n",
                 (unsigned long long)sink->last_index, (unsigned long long)(sink->last_index + 1));

@@ -110,6 +110,9 @@ static enum status make_place(struct restore *restore)
     const char *folder = restore->options->folder;
     enum status status = file_path(restore->work, folder, work_name, restore->error);
 
+    if (status == STATUS_OK && file_lies_in(folder, restore->options->backup, true))
+        return error_set(restore->error, STATUS_INVALID, folder,
+                         "it lies in the backup, which is to stay as it is; name another place");
     if (status == STATUS_OK)
         status = lock_place(restore);
     if (status == STATUS_OK && holds_left_over(restore))

@@ -229,7 +229,7 @@ static bool command_begins(struct terms_filter *filter, const struct decision *d
 {
     struct slice folded = fold_spaces(&filter->arena, indexed_command(decision));
 
-    if (!slice_starts_with(folded, filter->command))
+    if (folded.size == 0 || !slice_starts_with(folded, filter->command))
         return false;
     return filter->command_open || folded.size == filter->command.size || folded.data[filter->command.size] == ' ';
 }

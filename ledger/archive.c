@@ -116,6 +116,8 @@ static enum status read_manifest(struct archive *archive, struct arena *arena, s
         return status;
     digest_sha256(bytes, &archive->info.manifest);
     status = log_vkey_read(archive->folder, &archive->verifier, error);
+    if (status == STATUS_NOT_FOUND)
+        return error_set(error, STATUS_CORRUPT, archive->folder, "its ledger.vkey is missing, the key that has signed it");
     if (status != STATUS_OK)
         return status;
     if (json_parse(arena, bytes, &limits, &json, error) != STATUS_OK || !take_manifest(archive, json))

@@ -252,7 +252,8 @@ enum status ledger_read(struct ledger *ledger, uint64_t index, struct arena *are
     enum status status;
 
     if (index >= ledger_durable(ledger))
-        return error_set(error, STATUS_NOT_FOUND, "", "there is no entry %llu", (unsigned long long)index);
+        return error_set(error, STATUS_NOT_FOUND, "", "there is no entry %llu; the ledger has %llu", (unsigned long long)index,
+                         (unsigned long long)ledger_durable(ledger));
     if (index < ledger_first(ledger, NULL))
         return archived(error, index, ledger_first(ledger, NULL));
     u64be_put(key, index);

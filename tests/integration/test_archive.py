@@ -302,6 +302,9 @@ def test_the_values_that_entries_name_belong_to_an_archive(simple, tmp_path):
     assert archive(simple, 256, folder).returncode == 0
     by_itself = lambda: subprocess.run([BUILD / "edict", "ledger", "verify", "--archive", folder], capture_output=True, text=True, timeout=120)  # noqa: E731
     assert by_itself().returncode == 0
+    (folder / "ledger.vkey").rename(tmp_path / "vkey")
+    assert by_itself().returncode == 1 and "ledger.vkey is missing" in by_itself().stderr
+    (tmp_path / "vkey").rename(folder / "ledger.vkey")
     blobs = sorted((folder / "blobs").iterdir())
     assert len(blobs) == 3  # the context, the one that looks like a reference, the policies
     manifest = (folder / "archive.json").read_text()

@@ -58,6 +58,7 @@ def test_export_as_csv(simple):
 def test_filters_are_the_same_everywhere(simple, tmp_path):
     for i in range(40):
         simple.evaluate({"agent_identity": f"agent-{1 + i % 2}", "operation": "read" if i % 3 else "delete", "command": f"kubectl get pod web-{i % 5} -n x{i}"})
+    simple.evaluate({"agent_identity": "agent-3", "operation": "read"})  # without a command
     entries = simple.ledger()
     decisions = [e for e in entries if e["type"] == "decision"]
     request = lambda e: e["body"]["request"]
@@ -68,14 +69,15 @@ def test_filters_are_the_same_everywhere(simple, tmp_path):
         "tier=3": lambda e: request(e)["operation"] == "delete",
         "operation=read": lambda e: request(e)["operation"] == "read",
         "rule=test.deny": lambda e: request(e)["operation"] == "delete",
-        "command_prefix=kubectl+get": lambda e: True,
-        "command_prefix=kubectl++get+pod+web-3": lambda e: " web-3 " in request(e)["command"],
-        "command_prefix=kubectl+get+pod+web-3+-n+x8": lambda e: request(e)["command"].endswith("x8"),
+        "command_prefix=kubectl+get": lambda e: "command" in request(e),
+        "command_prefix=kubectl++get+pod+web-3": lambda e: " web-3 " in request(e).get("command", ""),
+        "command_prefix=kubectl+get+pod+web-3+-n+x8": lambda e: request(e).get("command", "").endswith("x8"),
         "command_prefix=kubectl+get+pod+web-3+-n+x1": lambda e: False,
-        "command_prefix=kubectl+get+pod+web-3+-n+x1*": lambda e: " web-3 -n x1" in request(e)["command"],
-        "command_prefix=kub*": lambda e: True,
+        "command_prefix=kubectl+get+pod+web-3+-n+x1*": lambda e: " web-3 -n x1" in request(e).get("command", ""),
+        "command_prefix=kub*": lambda e: "command" in request(e),
+        "command_prefix=*": lambda e: "command" in request(e),
         "command_prefix=kubectl+g": lambda e: False,
-        "command_prefix=kubectl+*": lambda e: True,
+        "command_prefix=kubectl+*": lambda e: "command" in request(e),
         f"since={times[10]}&until={times[30]}&type=decision": lambda e: times[10] <= e["time"] < times[30],
         "agent=agent-2&operation=read&command_prefix=kubectl+get+pod+web-1": lambda e: request(e)["agent_identity"] == "agent-2" and request(e)["operation"] == "read" and " web-1 " in request(e)["command"],
     }

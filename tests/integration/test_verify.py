@@ -129,6 +129,9 @@ def test_a_backup_is_what_its_backup_json_says(stopped, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     stopped.start()
     assert stopped.cli("ledger", "backup", str(first)).returncode == 0
+    before = contents(first)
+    inside = cli(first / "ledger" / "restored", "ledger", "restore", first, "--reason", "r")
+    assert inside.returncode == 2 and "it lies in the backup" in inside.stderr and contents(first) == before
     decide(stopped, 3)
     assert stopped.cli("ledger", "backup", str(second)).returncode == 0
     for folder in (first, second):
