@@ -128,7 +128,8 @@ void upkeep_run(const struct upkeep_options *options, struct upkeep_request *req
         break;
     }
     if (request->status != STATUS_OK)
-        log_event(options->log, LOG_WARN, "upkeep failed", LOG_S("where", request->error.where[0] ? request->error.where : "the ledger"),
+        log_event(options->log, LOG_WARN, "upkeep failed",
+                  LOG_S("where", request->error.where[0] ? request->error.where : "the ledger"),
                   LOG_S("error", request->error.message));
 }
 
