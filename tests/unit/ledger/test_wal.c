@@ -274,6 +274,91 @@ START_TEST(a_file_that_ends_within_a_block_is_erased_directly)
 }
 END_TEST
 
+/* ---- ends ---- */
+
+static size_t out_at_end;
+
+static void note_end(void *context)
+{
+    (void)context;
+    out_at_end = fixture.out.count;
+}
+
+/* From now on, until it is put back. */
+static void end_after(uint64_t calls, enum disk_end how)
+{
+    out_at_end = 0;
+    wal_disk_end_after(calls, how, calls, note_end, NULL);
+}
+
+/* Two records; the second one is written, and its process killed before it was synced. */
+static void leave_unsynced(void)
+{
+    struct wal *wal = wal_fixture_open_well();
+
+    wal_fixture_append(wal, 100, 'a');
+    wal_disk_watch(fixture.folder);
+    end_after(2, DISK_KILLED); /* before the sync */
+    wal_fixture_append(wal, 100, 'b');
+    wal_close(wal);
+    wal_disk_restore();
+}
+
+START_TEST(the_store_gets_nothing_that_a_power_failure_takes_back)
+{
+    bool ended = true;
+
+    for (uint64_t calls = 0; ended; calls++) {
+        struct wal *wal;
+
+        if (calls > 0)
+            wal_fixture_setup();
+        leave_unsynced();
+        end_after(calls, DISK_POWER_NONE);
+        wal_close(wal_fixture_open_log(&wal) == STATUS_OK ? wal : NULL);
+        ended = wal_disk_has_ended();
+        wal_disk_restore();
+        if (ended && out_at_end == 2)
+            ck_assert_uint_ge(wal_fixture_last_number(), 2);
+        wal_disk_forget();
+        if (ended)
+            wal_fixture_teardown();
+    }
+}
+END_TEST
+
+/* The file that was left is not needed any more; its last record does not say so yet. */
+START_TEST(an_erasure_may_end_anywhere)
+{
+    bool ended = true;
+
+    for (uint64_t calls = 0; ended; calls++) {
+        struct wal *wal;
+
+        if (calls > 0)
+            wal_fixture_setup();
+        wal = wal_fixture_open_well();
+        fixture.gate.shut = true;
+        for (int i = 0; i < 14; i++)
+            wal_fixture_append(wal, 5000, 'x'); /* turns */
+        sem_wait(&fixture.gate.reached);
+        fixture.gate.shut = false;
+        wal_disk_watch(fixture.folder);
+        end_after(calls, DISK_POWER_ALL);
+        sem_post(&fixture.gate.go);
+        ck_assert_int_eq(wal_erase(wal, &fixture.error), STATUS_OK);
+        wal_close(wal);
+        ended = wal_disk_has_ended();
+        wal_disk_restore();
+        ck_assert_msg(wal_fixture_open_log(&wal) == STATUS_OK, "after %d calls: %s", (int)calls, fixture.error.message);
+        wal_close(wal);
+        wal_disk_forget();
+        if (ended)
+            wal_fixture_teardown();
+    }
+}
+END_TEST
+
 /* ---- forgeries ---- */
 
 /* A record of one block for whoever looks block by block: the second block of `record`. */
@@ -438,6 +523,8 @@ int main(void)
     tcase_add_test(tests, a_copy_after_a_settlement_that_failed_is_whole);
     tcase_add_test(tests, a_file_that_ends_within_a_block_is_erased_directly);
     tcase_add_test(tests, what_is_overwritten_is_not_asked_for);
+    tcase_add_test(tests, the_store_gets_nothing_that_a_power_failure_takes_back);
+    tcase_add_test(tests, an_erasure_may_end_anywhere);
     tcase_add_test(tests, a_payload_does_not_pose_as_a_record);
     tcase_add_test(tests, a_payload_does_not_pose_as_an_endless_record);
     tcase_add_test(tests, a_half_that_is_missing_is_not_taken_for_new);

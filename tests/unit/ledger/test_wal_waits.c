@@ -2,6 +2,7 @@
 #include "wal_fixture.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -77,6 +78,61 @@ START_TEST(a_store_that_did_not_take_a_record_ends_the_log)
     wal_close(wal);
     wal_close(wal_fixture_open_well());
     ck_assert_uint_eq(fixture.out.count, 1);
+}
+END_TEST
+
+/* ---- beside an erasure ---- */
+
+static void *erase(void *context)
+{
+    static struct error problem;
+
+    ck_assert_int_eq(wal_erase(context, &problem), STATUS_OK);
+    return NULL;
+}
+
+static _Atomic bool held;
+
+static void *hold(void *context)
+{
+    wal_hold(context);
+    held = true;
+    return NULL;
+}
+
+/* An erasure that waits in its flush, with something to erase. */
+static pthread_t begin_to_erase(struct wal *wal)
+{
+    pthread_t eraser;
+
+    wal_fixture_append(wal, 5000, 'x');
+    fixture.gate.shut = true;
+    ck_assert_int_eq(pthread_create(&eraser, NULL, erase, wal), 0);
+    sem_wait(&fixture.gate.reached);
+    return eraser;
+}
+
+static void end_erasing(pthread_t eraser)
+{
+    fixture.gate.shut = false;
+    sem_post(&fixture.gate.go);
+    pthread_join(eraser, NULL);
+}
+
+/* Its store may lack what is being erased. */
+START_TEST(a_hold_waits_for_an_erasure)
+{
+    struct wal *wal = wal_fixture_open_well();
+    pthread_t eraser = begin_to_erase(wal), holder;
+
+    held = false;
+    ck_assert_int_eq(pthread_create(&holder, NULL, hold, wal), 0);
+    usleep(20000);
+    ck_assert(!held);
+    end_erasing(eraser);
+    pthread_join(holder, NULL);
+    wal_release(wal);
+    wal_close(wal);
 }
 END_TEST
 
@@ -157,6 +213,7 @@ int main(void)
     tcase_add_test(tests, a_flush_that_fails_ends_an_append_that_waits_for_room);
     tcase_add_test(tests, it_closes_while_held);
     tcase_add_test(tests, a_store_that_did_not_take_a_record_ends_the_log);
+    tcase_add_test(tests, a_hold_waits_for_an_erasure);
     tcase_add_test(tests, a_copy_after_a_file_was_let_go_opens);
     tcase_add_test(tests, a_copy_has_what_was_needed_when_the_hold_began);
     suite_add_tcase(suite, tests);
