@@ -20,6 +20,12 @@ static void ledger_wake(void *context)
 
 /* ---- opening ---- */
 
+static void index_key(uint64_t index, unsigned char key[8])
+{
+    for (int i = 0; i < 8; i++)
+        key[i] = (unsigned char)(index >> (56 - 8 * i));
+}
+
 static struct ledger *ledger_new(struct store *store, const struct ledger_options *options)
 {
     struct ledger *ledger = calloc(1, sizeof *ledger);
@@ -63,6 +69,32 @@ static enum status load_head(struct ledger *ledger, struct error *error)
     }
     arena_destroy(&arena);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+static bool take_entry(void *context, const struct store_visit *row)
+{
+    (void)row;
+    *(bool *)context = true;
+    return false;
+}
+
+/* The store writes its files one family after the other, and its log closes the gaps between them. An entry that the head does
+ * not know was in a part of the log that is gone. */
+static enum status check_end(struct ledger *ledger, struct error *error)
+{
+    unsigned char from[8];
+    bool past = false;
+    enum status status;
+
+    index_key(ledger->next_index, from);
+    status = ledger->store->ops->scan(ledger->store, STORE_ENTRIES, slice_from(from, sizeof from), (struct slice){0}, false,
+                                      take_entry, &past, error);
+    if (status != STATUS_OK || !past)
+        return status;
+    return error_set(error, STATUS_CORRUPT, "",
+                     "entries past the end of the ledger, which has %llu, are in its files: its write-ahead log has lost what "
+                     "was durable. Put back the files of the log (edict-0.wal, edict-1.wal), or restore a backup",
+                     (unsigned long long)ledger->next_index);
 }
 
 static enum status load_first(struct ledger *ledger, struct error *error)
@@ -120,6 +152,8 @@ enum status ledger_open(struct store *store, const struct ledger_options *option
         return error_set(error, STATUS_NO_MEMORY, "", "out of memory");
     }
     status = load_head(ledger, error);
+    if (status == STATUS_OK)
+        status = check_end(ledger, error);
     if (status == STATUS_OK)
         status = load_first(ledger, error);
     if (status == STATUS_OK)

@@ -36,7 +36,8 @@ struct row_term {
 
 struct row_reader {
     bool (*wants)(void *context, const struct row_term *term);
-    enum status (*add)(void *context, uint64_t index); /* an index of the term asked about last: OK, NO_MEMORY or CORRUPT */
+    enum status (*add)(void *context,
+                       uint64_t index); /* an index of the term asked about last: OK, NO_MEMORY, CORRUPT, or GONE */
     void *context;
     enum status status;
 };
@@ -99,6 +100,12 @@ static enum status read_rows(struct store *store, uint64_t size, struct row_read
 
     if (status == STATUS_OK && reader->status == STATUS_NO_MEMORY)
         return error_set(error, STATUS_NO_MEMORY, "", "out of memory");
+    if (status == STATUS_OK && reader->status == STATUS_GONE)
+        return error_set(
+            error, STATUS_CORRUPT, "",
+            "the ledger's index names an entry past its end, %llu: the write-ahead log has lost what was durable. Put "
+            "back its files (edict-0.wal, edict-1.wal), or restore a backup",
+            (unsigned long long)size);
     if (status == STATUS_OK && reader->status == STATUS_CORRUPT)
         return error_set(error, STATUS_CORRUPT, "",
                          "a row of the ledger's index is damaged; stop edictd and run edict ledger reindex");
@@ -174,7 +181,9 @@ static enum status load_add(void *context, uint64_t index)
     if (load->term == POSTINGS_NO_TERM)
         return STATUS_NO_MEMORY;
     term = &merged->terms[load->term];
-    if (index >= load->recent->size || (term->count > 0 && term->last >= index))
+    if (index >= load->recent->size)
+        return STATUS_GONE;
+    if (term->count > 0 && term->last >= index)
         return STATUS_CORRUPT;
     postings_add_index(merged, load->term, index);
     return merged->failed ? STATUS_NO_MEMORY : STATUS_OK;

@@ -241,6 +241,27 @@ static void fill(struct ledger *ledger, struct submitted *all, int count)
         wait_for(&all[i]);
 }
 
+/* A family that was flushed, and the log with the others' part of it lost. */
+START_TEST(an_entry_past_the_head_is_not_built_upon)
+{
+    struct store *store = open_store(_i);
+    struct ledger *ledger = open_ledger(store, NULL), *again = NULL;
+    struct ledger_options options = {.sync = true, .clock = clock_system()};
+    struct store_batch *batch = store->ops->batch_new(store);
+    char key[8] = {0, 0, 0, 0, 0, 0, 0, 1};
+    struct error error = {0};
+
+    ck_assert_uint_eq(ledger_durable(ledger), 1);
+    ledger_close(ledger);
+    store_put(batch, STORE_ENTRIES, slice_from(key, sizeof key), SLICE("x"));
+    ck_assert_int_eq(store->ops->commit(store, batch, true, &error), STATUS_OK);
+    store->ops->batch_delete(batch);
+    ck_assert_int_eq(ledger_open(store, &options, &again, &error), STATUS_CORRUPT);
+    ck_assert_ptr_nonnull(strstr(error.message, "restore a backup"));
+    store->ops->close(store);
+}
+END_TEST
+
 enum { COUNT = 700 };
 
 START_TEST(entries_are_dense_and_in_order)
@@ -463,6 +484,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_loop_test(tests, stores_behave_like_a_map, 0, 2);
     tcase_add_test(tests, a_store_is_opened_once);
+    tcase_add_loop_test(tests, an_entry_past_the_head_is_not_built_upon, 0, 2);
     tcase_add_loop_test(tests, entries_are_dense_and_in_order, 0, 2);
     tcase_add_loop_test(tests, queries_find_what_a_scan_would, 0, 2);
     tcase_add_test(tests, every_changed_byte_is_found);
