@@ -459,37 +459,6 @@ static enum status create_files(const char *folder, const struct wal_scan *scan,
     return status;
 }
 
-/*
- * Synced before anything in it is relied upon: a process that was killed may have written a record and not have synced it. The
- * store would get it before the disk has it, and could keep a part of it where the disk then loses it. And read from the disk:
- * where a sync has failed, the page cache takes for written what is nowhere else, and the next sync finds nothing to do.
- */
-static enum status sync_file(const char *folder, unsigned which, struct error *error)
-{
-    char path[FILE_PATH_MAX];
-    enum status status = file_path(path, folder, wal_file_name(which), error);
-    int fd = status == STATUS_OK ? open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
-
-    if (status != STATUS_OK || (fd < 0 && errno == ENOENT))
-        return status;
-    if (fd < 0 || fdatasync(fd) != 0)
-        status = error_set(error, STATUS_IO, path, "cannot sync the write-ahead log: %m");
-    else
-        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-    if (fd >= 0)
-        close(fd);
-    return status;
-}
-
-static enum status scan_disk(const struct wal *wal, struct wal_scan *scan, struct error *error)
-{
-    enum status status = STATUS_OK;
-
-    for (unsigned file = 0; status == STATUS_OK && file < WAL_FILES; file++)
-        status = sync_file(wal->folder, file, error);
-    return status == STATUS_OK ? wal_scan_settled(wal->folder, scan, error) : status;
-}
-
 static enum status open_file(struct wal *wal, unsigned which, bool direct, struct error *error)
 {
     char path[FILE_PATH_MAX];
@@ -536,7 +505,7 @@ static enum status start_thread(struct wal *wal, struct error *error)
 static enum status open_log(struct wal *wal, bool direct, struct error *error)
 {
     struct wal_scan scan;
-    enum status status = scan_disk(wal, &scan, error);
+    enum status status = wal_scan_disk(wal->folder, &scan, error);
 
     if (status == STATUS_OK && scan.files[0] < 0) {
         status = create_files(wal->folder, &scan, error);

@@ -2,6 +2,8 @@
 #include "ledger/wal.h"
 #include "ledger/wal_scan.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 enum {
@@ -69,6 +71,37 @@ enum status wal_scan_settled(const char *folder, struct wal_scan *scan, struct e
         (void)usleep(READ_PAUSE_US);
     }
     return error_set(error, STATUS_CONFLICT, folder, "the write-ahead log goes on faster than it can be read");
+}
+
+/*
+ * Synced before anything in it is relied upon: a process that was killed may have written a record and not have synced it. The
+ * store would get it before the disk has it, and could keep a part of it where the disk then loses it. And read from the disk:
+ * where a sync has failed, the page cache takes for written what is nowhere else, and the next sync finds nothing to do.
+ */
+static enum status sync_file(const char *folder, unsigned which, struct error *error)
+{
+    char path[FILE_PATH_MAX];
+    enum status status = file_path(path, folder, wal_file_name(which), error);
+    int fd = status == STATUS_OK ? open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+
+    if (status != STATUS_OK || (fd < 0 && errno == ENOENT))
+        return status;
+    if (fd < 0 || fdatasync(fd) != 0)
+        status = error_set(error, STATUS_IO, path, "cannot sync the write-ahead log: %m");
+    else
+        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    if (fd >= 0)
+        close(fd);
+    return status;
+}
+
+enum status wal_scan_disk(const char *folder, struct wal_scan *scan, struct error *error)
+{
+    enum status status = STATUS_OK;
+
+    for (unsigned file = 0; status == STATUS_OK && file < WAL_FILES; file++)
+        status = sync_file(folder, file, error);
+    return status == STATUS_OK ? wal_scan_settled(folder, scan, error) : status;
 }
 
 enum status wal_needed(const char *folder, uint64_t *needed, struct error *error)

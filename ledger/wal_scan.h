@@ -58,6 +58,8 @@ enum status wal_scan_payload(struct wal_scan *scan, const struct wal_record *rec
 /* Opens, and sees that all is there that is needed. A log that is being written is read again until it stayed meanwhile;
  * CONFLICT when it never does. */
 enum status wal_scan_settled(const char *folder, struct wal_scan *scan, struct error *error) EDICT_MUST_USE;
+/* The same, for whoever is going to write: of what is on the disk, and not in the page cache alone. */
+enum status wal_scan_disk(const char *folder, struct wal_scan *scan, struct error *error) EDICT_MUST_USE;
 /* The payloads of all records from `needed` on. */
 enum status wal_scan_apply(struct wal_scan *scan, uint64_t needed, const struct wal_store *store,
                            struct error *error) EDICT_MUST_USE;
