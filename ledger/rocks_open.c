@@ -60,14 +60,11 @@ static bool lacks_family(const struct rocks_store *store, const char *folder, co
     char *message = NULL, **names = rocksdb_list_column_families(store->options[0], folder, &count, &message);
     bool found = false;
 
-    if (message) {
-        rocksdb_free(message);
-        return false; /* opening it says what is wrong */
-    }
     for (size_t i = 0; i < count; i++)
         found = found || strcmp(names[i], family) == 0;
-    rocksdb_list_column_families_destroy(names, count);
-    return !found;
+    rocksdb_list_column_families_destroy(names, count); /* there is a list after an error, too */
+    rocksdb_free(message);
+    return !message && !found; /* opening it says what is wrong */
 }
 
 /* RocksDB's message, or NULL. */
