@@ -35,7 +35,8 @@ void wal_write_first(char *block, uint64_t key)
 static enum status read_first(const char *block, const char *path, uint64_t *key, struct error *error)
 {
     if (memcmp(block, magic, sizeof magic) != 0 || u64le_get(block + 24) != XXH3_64bits(block, 24))
-        return error_set(error, STATUS_CORRUPT, path, "the first block of this write-ahead log is damaged; put the file back, or restore a backup");
+        return error_set(error, STATUS_CORRUPT, path,
+                         "the first block of this write-ahead log is damaged; put the file back, or restore a backup");
     if (u64le_get(block + 8) != WAL_FORMAT)
         return error_set(error, STATUS_CONFLICT, path,
                          "the write-ahead log has format %llu, and this program reads format %d; use the release that wrote it",
@@ -156,7 +157,8 @@ static enum status scan_file(struct wal_scan *scan, unsigned file, const char *p
     if (fstat(scan->files[file], &info) != 0 || read_at(scan->files[file], scan->bytes, WAL_BLOCK, 0) < 0)
         return error_set(error, STATUS_IO, path, "cannot read: %m");
     if (info.st_size < WAL_BLOCK)
-        return error_set(error, STATUS_CORRUPT, path, "the first block of this write-ahead log is missing; put the file back, or restore a backup");
+        return error_set(error, STATUS_CORRUPT, path,
+                         "the first block of this write-ahead log is missing; put the file back, or restore a backup");
     if (read_first(scan->bytes, path, &scan->keys[file], error) != STATUS_OK)
         return error->status;
     while (offset < (uint64_t)info.st_size) {

@@ -155,8 +155,8 @@ bool live_store_look_beside(struct live_store *live)
     struct live_state state;
 
     while (!live_store_look(live->folder, true, atomic_load(live->committed), &state, live->wrong)) {
-        if (live->pause_us > PAUSE_MAX_US ||
-            !(strstr(live->wrong, "No such file") || strstr(live->wrong, "went on") || strstr(live->wrong, "goes on")))
+        if (live->pause_us > PAUSE_MAX_US || !(strstr(live->wrong, "No such file") || strstr(live->wrong, "Missing WAL") ||
+                                               strstr(live->wrong, "went on") || strstr(live->wrong, "goes on")))
             return false;
         live->pause_us = live->pause_us * 2 + 100;
     }
@@ -215,12 +215,13 @@ void live_store_check_wrong(struct live_store *live)
 }
 
 /* Commits until `other`, on a thread of its own, has seen enough. */
-void live_store_commit_beside(void *(*other)(void *live), uint64_t salt)
+void live_store_commit_beside(void *(*other)(void *live), uint64_t salt, bool async)
 {
     static struct live_store live;
     pthread_t thread;
 
     live_store_begin(&live, salt);
+    live.async = async;
     live_store_open(&live);
     ck_assert_int_eq(pthread_create(&thread, NULL, other, &live), 0);
     commit_until_stopped(&live);

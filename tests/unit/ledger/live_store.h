@@ -38,7 +38,7 @@ void live_store_close(struct live_store *live);
 enum status live_store_commit_run(struct live_store *live, struct error *error);
 void live_store_commit_once(struct live_store *live);
 /* A whole test: commits until `other`, on a thread of its own, sets `stop`. */
-void live_store_commit_beside(void *(*other)(void *live), uint64_t salt);
+void live_store_commit_beside(void *(*other)(void *live), uint64_t salt, bool async);
 
 /* Opens the folder: does it have one commit's state, with all up to `committed`? Else `wrong` says what it has. */
 bool live_store_look(const char *folder, bool read_only, uint64_t committed, struct live_state *state,
