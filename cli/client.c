@@ -1,6 +1,7 @@
 #include "cli/client.h"
 
 #include "base/buf.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -53,8 +54,7 @@ static void read_token(struct client *client, const char *data)
         return;
     }
     snprintf(path, sizeof path, "%s/admin.token", data);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
+    if (file_open(path, O_RDONLY, &fd, NULL, NULL) != STATUS_OK)
         return;
     size = read(fd, client->token, sizeof client->token - 1);
     close(fd);

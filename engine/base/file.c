@@ -27,16 +27,51 @@ bool file_exists(const char *path)
 
 /* ---- one file ---- */
 
+/* O_NONBLOCK: opening a FIFO waits for its other end, for ever where there is none. Regular files do not know the flag. */
+enum status file_open(const char *path, int flags, int *fd, struct stat *info, struct error *error)
+{
+    const char *what = (flags & O_ACCMODE) == O_RDONLY ? "read" : "write";
+    struct stat found;
+    int opened = open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
+    enum status status = STATUS_OK;
+
+    *fd = -1;
+    if (opened < 0 && errno != ENXIO) /* a FIFO that nobody reads, a socket */
+        return error_set(error, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO, path, "cannot %s: %m", what);
+    if (opened >= 0 && fstat(opened, &found) != 0)
+        status = error_set(error, STATUS_IO, path, "cannot %s: %m", what);
+    else if (opened < 0 || !S_ISREG(found.st_mode))
+        status = error_set(error, STATUS_CORRUPT, path, "cannot %s: not a regular file", what);
+    if (status != STATUS_OK) {
+        if (opened >= 0)
+            close(opened);
+        return status;
+    }
+    *fd = opened;
+    if (info)
+        *info = found;
+    return STATUS_OK;
+}
+
+/* Where a file or its folder must be there, that it is missing is a failure like others. */
+static enum status expected(enum status status, struct error *error)
+{
+    if (status == STATUS_NOT_FOUND && error)
+        error->status = STATUS_IO;
+    return status == STATUS_NOT_FOUND ? STATUS_IO : status;
+}
+
 enum status file_read(const char *path, struct arena *arena, size_t max, struct slice *out, mode_t *mode, struct error *error)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat info = {0};
+    struct stat info;
     char *room;
     ssize_t size = -1;
+    int fd;
+    enum status status = file_open(path, O_RDONLY, &fd, &info, error);
 
-    if (fd < 0)
-        return error_set(error, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO, path, "cannot read: %m");
-    if (fstat(fd, &info) == 0 && info.st_size >= 0 && (size_t)info.st_size <= max) {
+    if (status != STATUS_OK)
+        return status;
+    if (info.st_size >= 0 && (size_t)info.st_size <= max) {
         room = arena_alloc(arena, (size_t)info.st_size + 1);
         size = room ? read(fd, room, (size_t)info.st_size) : -1;
         *out = slice_from(room, size > 0 ? (size_t)size : 0);
@@ -63,10 +98,14 @@ static bool write_all(int fd, struct slice bytes)
 
 static enum status create(const char *path, struct slice bytes, bool sync, struct error *error)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    bool ok = fd >= 0 && write_all(fd, bytes) && (!sync || fsync(fd) == 0);
+    int fd;
+    enum status status = file_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, &fd, NULL, error);
+    bool ok;
 
-    if (fd >= 0 && close(fd) != 0)
+    if (status != STATUS_OK)
+        return expected(status, error);
+    ok = write_all(fd, bytes) && (!sync || fsync(fd) == 0);
+    if (close(fd) != 0)
         ok = false;
     return ok ? STATUS_OK : error_set(error, STATUS_IO, path, "cannot write: %m");
 }
@@ -134,14 +173,13 @@ enum status file_wipe(const char *folder, const char *name, struct error *error)
     char path[FILE_PATH_MAX];
     struct stat info;
     int fd;
-    bool ok;
+    bool ok = true;
+    enum status status = file_path(path, folder, name, error);
 
-    if (file_path(path, folder, name, error) != STATUS_OK)
-        return STATUS_INVALID;
-    fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0)
-        return errno == ENOENT ? STATUS_OK : error_set(error, STATUS_IO, path, "cannot wipe: %m");
-    ok = fstat(fd, &info) == 0;
+    if (status == STATUS_OK)
+        status = file_open(path, O_WRONLY | O_NOFOLLOW, &fd, &info, error);
+    if (status != STATUS_OK)
+        return status == STATUS_NOT_FOUND ? STATUS_OK : status;
     for (off_t at = 0; ok && at < info.st_size; at += (off_t)sizeof zeros)
         ok = pwrite(fd, zeros, sizeof zeros, at) > 0;
     ok = ok && fsync(fd) == 0;
@@ -284,19 +322,23 @@ static enum status each_inside(const char *folder, int flags, const char *to, tr
 
 static enum status copy_file(const char *from, const char *to, struct error *error)
 {
-    int in = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     char bytes[FILE_COPY_BYTES];
-    ssize_t size = in >= 0 && out >= 0 ? 1 : -1;
+    ssize_t size;
     bool ok;
+    int in, out;
+    enum status status = file_open(from, O_RDONLY | O_NOFOLLOW, &in, NULL, error);
 
+    if (status != STATUS_OK)
+        return expected(status, error);
+    out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    size = out >= 0 ? 1 : -1;
     while (size > 0) {
         size = read(in, bytes, sizeof bytes);
         if (size > 0 && !write_all(out, slice_from(bytes, (size_t)size)))
             size = -1;
     }
     ok = size == 0 && fsync(out) == 0;
-    if (in >= 0)
-        close(in);
+    close(in);
     if (out >= 0 && close(out) != 0)
         ok = false;
     return ok ? STATUS_OK : error_set(error, STATUS_IO, to, "cannot copy %s here: %m", from);
@@ -304,10 +346,14 @@ static enum status copy_file(const char *from, const char *to, struct error *err
 
 enum status file_copy_range(const char *from, const char *to, uint64_t begin, uint64_t end, struct error *error)
 {
-    int in = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), out = open(to, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    bool ok = in >= 0 && out >= 0 && lseek(in, (off_t)begin, SEEK_SET) >= 0 && lseek(out, (off_t)begin, SEEK_SET) >= 0;
+    int in = -1, out = -1;
     char bytes[FILE_COPY_BYTES];
+    bool ok;
+    enum status status = file_open(from, O_RDONLY | O_NOFOLLOW, &in, NULL, error);
 
+    if (status == STATUS_OK)
+        status = file_open(to, O_WRONLY | O_CREAT | O_NOFOLLOW, &out, NULL, error);
+    ok = status == STATUS_OK && lseek(in, (off_t)begin, SEEK_SET) >= 0 && lseek(out, (off_t)begin, SEEK_SET) >= 0;
     while (ok && begin < end) {
         ssize_t size = read(in, bytes, end - begin < sizeof bytes ? (size_t)(end - begin) : sizeof bytes);
 
@@ -320,6 +366,8 @@ enum status file_copy_range(const char *from, const char *to, uint64_t begin, ui
         close(in);
     if (out >= 0 && close(out) != 0)
         ok = false;
+    if (status != STATUS_OK)
+        return expected(status, error);
     return ok ? STATUS_OK : error_set(error, STATUS_IO, to, "cannot copy %s here: %m", from);
 }
 
@@ -350,15 +398,17 @@ static enum status sync_one(const char *path, const char *name, const struct sta
 {
     int fd;
     bool ok;
+    enum status status;
 
     (void)name;
     (void)to;
     if (S_ISDIR(info->st_mode))
         return file_sync_tree(path, error);
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    ok = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        close(fd);
+    status = file_open(path, O_RDONLY | O_NOFOLLOW, &fd, NULL, error);
+    if (status != STATUS_OK)
+        return expected(status, error);
+    ok = fsync(fd) == 0;
+    close(fd);
     return ok ? STATUS_OK : error_set(error, STATUS_IO, path, "cannot sync: %m");
 }
 

@@ -9,13 +9,18 @@
 #include "base/status.h"
 
 #include <stdint.h>
-#include <sys/types.h>
+#include <sys/stat.h>
 
 enum { FILE_PATH_MAX = 4096 };
 
 /* "FOLDER/NAME"; INVALID when it is too long. */
 enum status file_path(char out[FILE_PATH_MAX], const char *folder, const char *name, struct error *error) EDICT_MUST_USE;
-/* The whole file into the arena; NOT_FOUND, TOO_LARGE past `max` bytes. `mode` may be NULL. */
+/*
+ * open(2) with `flags` (a new file is 0600), close-on-exec, of a regular file and nothing else: it never waits for the other
+ * end of a FIFO, and never begins to read a device. NOT_FOUND, CORRUPT where it is no regular file, IO. `info` may be NULL.
+ */
+enum status file_open(const char *path, int flags, int *fd, struct stat *info, struct error *error) EDICT_MUST_USE;
+/* The whole regular file into the arena; NOT_FOUND, TOO_LARGE past `max` bytes. `mode` may be NULL. */
 enum status file_read(const char *path, struct arena *arena, size_t max, struct slice *out, mode_t *mode,
                       struct error *error) EDICT_MUST_USE;
 /* Creates or overwrites (0600), and syncs the file; the folder is file_sync_folder's. */

@@ -49,6 +49,8 @@ struct http_client_answer {
     struct slice content_type, body; /* in the arena */
 };
 
+/* Can it be a client's ca_file? A regular file with certificates. */
+enum status http_client_check_ca(const char *ca_file, struct error *error) EDICT_MUST_USE;
 /* Connects to nothing yet. NULL and `error` when the CA file cannot be read or memory is short. */
 struct http_client *http_client_new(const struct http_url *url, const struct http_client_options *options, struct error *error);
 /* NULL accepted. Not while a call is under way. */

@@ -1,10 +1,13 @@
+#include "base/file.h"
 #include "http/client_internal.h"
 
 #include <errno.h>
 #include <event2/bufferevent_ssl.h>
+#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <unistd.h>
 
 #define RESOLV_CONF "/etc/resolv.conf"
 
@@ -27,6 +30,20 @@ struct ssl_ctx_st *client_tls_new(const char *ca_file, struct error *error)
               "no certificates of authorities (PEM) can be read there");
     SSL_CTX_free(context);
     return NULL;
+}
+
+enum status http_client_check_ca(const char *ca_file, struct error *error)
+{
+    SSL_CTX *context;
+    int fd;
+    enum status status = file_open(ca_file, O_RDONLY, &fd, NULL, error); /* OpenSSL would wait for a FIFO's other end */
+
+    if (status != STATUS_OK)
+        return status;
+    close(fd);
+    context = client_tls_new(ca_file, error);
+    SSL_CTX_free(context);
+    return context ? STATUS_OK : error->status;
 }
 
 /* The session verifies the certificate's chain and that it is this host's. */

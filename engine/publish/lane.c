@@ -192,6 +192,7 @@ static bool take_due(struct lane *lane, struct arena *arena, struct work *out)
     arena_reset(arena);
     out->checkpoint.note = arena_copy(arena, is_witness ? buf_slice(&round->note) : buf_slice(&publisher->newest));
     out->checkpoint.ledger = publisher_copy_ledger(publisher, size, arena);
+    out->checkpoint.required = publisher->settings.required;
     out->serial = publisher->newest_serial;
     out->check = !lane->checked;
     return true;

@@ -137,10 +137,9 @@ static enum status verdict(const struct publisher *publisher, struct error *erro
         const struct lane *lane = &publisher->lanes[i];
 
         if (lane->outcome != STATUS_OK || !lane->asked)
-            return error_set(
-                error, STATUS_UNAVAILABLE, lane->status.name,
-                "cannot be asked for the checkpoint that was published last (%.300s), and --publish-required is yes",
-                lane->asked ? lane->status.message : "no answer yet");
+            return error_set(error, STATUS_UNAVAILABLE, lane->status.name,
+                             "what was published there last is not known, and --publish-required is yes: %.500s",
+                             lane->asked ? lane->status.message : "no answer yet");
     }
     return STATUS_OK;
 }

@@ -127,6 +127,11 @@ enum status publish_token_read(const char *path, struct publish_settings *out, s
 
 enum status publish_settings_check(const struct publish_settings *settings, struct error *error)
 {
+    if (settings->required && settings->place_count == 0 && settings->witness_count == 0)
+        return error_set(error, STATUS_INVALID, "--publish-required",
+                         "there is nothing to ask; name places with --publish, or witnesses with --witness");
+    if (settings->ca_file[0] && http_client_check_ca(settings->ca_file, error) != STATUS_OK)
+        return error->status;
     if (settings->quorum > settings->witness_count)
         return error_set(error, STATUS_INVALID, "--witness-quorum", "%zu is more than the %zu witnesses that --witness names",
                          settings->quorum, settings->witness_count);

@@ -14,20 +14,34 @@ struct target_file {
     const char *name; /* in `path` */
 };
 
-/* What is there must be an older checkpoint of this ledger, or nothing: anything else is evidence, or somebody's file. */
-static enum status file_check(struct target *base, const struct publish_checkpoint *now, struct arena *arena,
-                              uint64_t *published, struct error *error)
+/* A place without its folder is one that cannot be asked: a disk that is not mounted may hold anything. */
+static enum status find_folder(const struct target_file *file, struct error *error)
 {
-    struct target_file *file = (struct target_file *)base;
+    struct stat info;
+
+    if (stat(file->folder, &info) == 0 && S_ISDIR(info.st_mode))
+        return STATUS_OK;
+    return error_set(error, STATUS_UNAVAILABLE, "", "the folder %.400s is not there; mount its disk, or make the folder",
+                     file->folder);
+}
+
+/* What is there must be an older checkpoint of this ledger, or nothing (NOT_FOUND): anything else is evidence, or somebody's
+ * file. */
+static enum status look(const struct target_file *file, const struct publish_checkpoint *now, struct arena *arena,
+                        uint64_t *published, struct error *error)
+{
     struct slice bytes;
     enum status status = file_read(file->path, arena, NOTE_BYTES_MAX, &bytes, NULL, error);
 
     *published = 0;
     if (status == STATUS_NOT_FOUND)
-        return STATUS_OK;
+        return find_folder(file, error) == STATUS_OK ? STATUS_NOT_FOUND : STATUS_UNAVAILABLE;
+    if (status == STATUS_TOO_LARGE)
+        return error_set(error, STATUS_INVALID, "", "the file is no checkpoint; name another path");
+    if (status == STATUS_CORRUPT)
+        return error_set(error, STATUS_INVALID, "", "not a regular file; name another path");
     if (status != STATUS_OK)
-        return status == STATUS_TOO_LARGE ? error_set(error, STATUS_INVALID, "", "the file is no checkpoint; name another path")
-                                          : status;
+        return status;
     status = publish_compare(&now->ledger, bytes, published, error);
     if (status == STATUS_INVALID)
         return error_set(error, STATUS_INVALID, "", "the file is no checkpoint and will not be replaced; name another path");
@@ -42,16 +56,24 @@ static enum status file_check(struct target *base, const struct publish_checkpoi
     return status;
 }
 
+static enum status file_check(struct target *base, const struct publish_checkpoint *now, struct arena *arena,
+                              uint64_t *published, struct error *error)
+{
+    enum status status = look((struct target_file *)base, now, arena, published, error);
+
+    return status == STATUS_NOT_FOUND ? target_holds_nothing(now, "there is no such file", error) : status;
+}
+
 static enum status file_publish(struct target *base, const struct publish_checkpoint *now, struct arena *arena,
                                 struct error *error)
 {
     struct target_file *file = (struct target_file *)base;
     char fresh[PUBLISH_TEXT_MAX + 8];
     uint64_t published;
-    enum status status = file_check(base, now, arena, &published, error);
+    enum status status = look(file, now, arena, &published, error);
 
     snprintf(fresh, sizeof fresh, "%s.new", file->path);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK || status == STATUS_NOT_FOUND)
         status = file_write(fresh, now->note, error);
     if (status == STATUS_OK && chmod(fresh, FILE_MODE) != 0)
         status = error_set(error, STATUS_IO, fresh, "cannot let others read it: %m");

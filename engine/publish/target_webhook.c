@@ -1,6 +1,7 @@
 /* A URL that takes the signed note by POST, and may give the last one back by GET. */
 #include "publish/target.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct target_webhook {
@@ -10,7 +11,29 @@ struct target_webhook {
     char token[PUBLISH_TOKEN_MAX + 1];
 };
 
-/* Only a checkpoint of this log counts: what a URL answers to GET besides is nobody's promise. */
+/* Why a URL that answers this to GET shows nothing, and what to do. */
+static enum status shows_nothing(int status, struct error *error)
+{
+    const char *advice = "; mend it, and start again";
+
+    if (status / 100 == 3)
+        advice = ", and redirects are not followed: name the URL that it leads to";
+    else if (status == 401 || status == 403 || status == 407)
+        advice = ": --publish-token must allow to read there";
+    else if (status == 405 || status == 501)
+        advice = ": what was published there cannot be read back, which protects nothing";
+    else if (status == 200)
+        advice = " and no checkpoint of this log; name a URL that gives back what was published last";
+    return error_set(error, STATUS_UNAVAILABLE, "", "it answers %d to GET%s", status, advice);
+}
+
+static bool holds_nothing(const struct http_client_answer *answer)
+{
+    return answer->status == 404 || answer->status == 410 || answer->status == 204 ||
+           (answer->status == 200 && answer->body.size == 0);
+}
+
+/* Only a checkpoint of this log counts: what a URL answers to GET besides is nobody's promise, unless one is required. */
 static enum status webhook_check(struct target *base, const struct publish_checkpoint *now, struct arena *arena,
                                  uint64_t *published, struct error *error)
 {
@@ -23,10 +46,16 @@ static enum status webhook_check(struct target *base, const struct publish_check
     *published = 0;
     if (status != STATUS_OK)
         return target_fault(error);
-    if (answer.status != 200)
-        return STATUS_OK;
-    status = publish_compare(&now->ledger, answer.body, published, error);
-    return status == STATUS_INVALID || status == STATUS_NOT_FOUND ? STATUS_OK : status;
+    if (holds_nothing(&answer)) {
+        char how[32];
+
+        snprintf(how, sizeof how, "it answers %d to GET", answer.status);
+        return target_holds_nothing(now, how, error);
+    }
+    status = answer.status == 200 ? publish_compare(&now->ledger, answer.body, published, error) : STATUS_NOT_FOUND;
+    if (status != STATUS_INVALID && status != STATUS_NOT_FOUND)
+        return status;
+    return now->required ? shows_nothing(answer.status, error) : STATUS_OK;
 }
 
 static enum status webhook_publish(struct target *base, const struct publish_checkpoint *now, struct arena *arena,

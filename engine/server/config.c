@@ -1,11 +1,11 @@
 #include "server/config.h"
 
+#include "base/file.h"
 #include "base/text.h"
 #include "ledger/witness.h"
 #include "state/state.h"
 
 #include <ctype.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -41,7 +41,7 @@ static const struct config_setting config_settings[] = {
      "certificates (PEM) to trust for https instead of the system's"},
     {"publish-token", CONFIG_TEXT, CONFIG_AT(publish_token), 0, 0, "", "FILE", "the bearer token for the URLs of --publish"},
     {"publish-required", CONFIG_SWITCH, CONFIG_AT(publish_required), 0, 0, "no", "yes|no",
-     "do not start when a place or a witness cannot be asked for the last checkpoint"},
+     "do not start unless all places and witnesses show what was published last"},
     {"witness", CONFIG_TEXT, CONFIG_AT(witness), 0, 0, "", "FILE",
      "witnesses that cosign checkpoints: lines of VERIFIER-KEY URL"},
     {"witness-quorum", CONFIG_NUMBER, CONFIG_AT(witness_quorum), 0, WITNESSES_MAX, "0", "N",
@@ -283,20 +283,15 @@ static enum status read_lines(struct slice text, const char *file, struct config
 
 static enum status read_file(const char *file, struct config *config, struct error *error)
 {
-    char *text = malloc(CONFIG_FILE_MAX + 1);
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
-    ssize_t size = fd >= 0 && text ? read(fd, text, CONFIG_FILE_MAX + 1) : -1;
+    struct arena arena;
+    struct slice text;
     enum status status;
 
-    if (size < 0)
-        status = error_set(error, STATUS_INVALID, file, "cannot read the configuration file: %m");
-    else if (size > CONFIG_FILE_MAX)
-        status = error_set(error, STATUS_TOO_LARGE, file, "the configuration file is larger than %d bytes", CONFIG_FILE_MAX);
-    else
-        status = read_lines(slice_from(text, (size_t)size), file, config, error);
-    if (fd >= 0)
-        close(fd);
-    free(text);
+    arena_create(&arena, 4096, 2 * CONFIG_FILE_MAX);
+    status = file_read(file, &arena, CONFIG_FILE_MAX, &text, NULL, error);
+    if (status == STATUS_OK)
+        status = read_lines(text, file, config, error);
+    arena_destroy(&arena);
     return status;
 }
 

@@ -4,7 +4,6 @@
 #include "proto/digest.h"
 #include "proto/json.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,15 +59,32 @@ enum status files_admin_token(const char *folder, char token[FILES_TOKEN_SIZE], 
     int fd;
 
     snprintf(path, sizeof path, "%s/admin.token", folder);
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    *created = fd < 0 && errno == ENOENT;
+    status = file_open(path, O_RDONLY | O_NOFOLLOW, &fd, NULL, error);
+    *created = status == STATUS_NOT_FOUND;
     if (*created)
         return make_token(folder, token, error);
-    if (fd < 0)
-        return error_set(error, STATUS_IO, path, "cannot open: %m");
+    if (status != STATUS_OK)
+        return status;
     status = read_token(fd, path, token, error);
     close(fd);
     return status;
+}
+
+void files_warn_of_others(const char *folder, const struct log *log)
+{
+    struct stat info;
+    char mode[8];
+
+    if (stat(folder, &info) != 0)
+        return;
+    snprintf(mode, sizeof mode, "%04o", (unsigned)info.st_mode & 07777);
+    if (info.st_uid != geteuid() && info.st_uid != 0)
+        log_event(log, LOG_WARN, "the data directory belongs to another user, who can replace the ledger and its key",
+                  LOG_S("folder", folder), LOG_N("owner", info.st_uid), LOG_N("user", geteuid()),
+                  LOG_S("advice", "chown it to the user that edictd runs as"));
+    if (info.st_mode & (S_IWGRP | S_IWOTH))
+        log_event(log, LOG_WARN, "others can write to the data directory, and replace the ledger and its key",
+                  LOG_S("folder", folder), LOG_S("mode", mode), LOG_S("advice", "chmod go-w it"));
 }
 
 static void write_url(struct json_writer *w, const char *name, const char *address)

@@ -1,6 +1,7 @@
 /* edictd: reads its configuration, starts the server, waits, stops it. */
 #include "proto/json.h"
 #include "server/confined.h"
+#include "server/publishing.h"
 #include "server/server.h"
 
 #include <signal.h>
@@ -35,7 +36,7 @@ static void print_failure(const struct error *error)
             error->where, error->where[0] ? ": " : "", error->message);
 }
 
-static int serve(const struct config *config)
+static int serve(const struct config *config, const struct publish_settings *publishing)
 {
     struct server *server = NULL;
     struct error error = {0};
@@ -43,7 +44,7 @@ static int serve(const struct config *config)
     enum status status;
 
     sigaction(SIGABRT, &abort_action, NULL);
-    status = server_start(config, &server, &error);
+    status = server_start(config, publishing, &server, &error);
     if (status != STATUS_OK) {
         print_error(&error);
         return EXIT_FAILED;
@@ -62,6 +63,7 @@ static int serve(const struct config *config)
 int main(int argc, char **argv)
 {
     struct config config;
+    struct publish_settings publishing;
     enum config_action action;
     struct error error = {0};
 
@@ -80,5 +82,9 @@ int main(int argc, char **argv)
         printf("edictd %s\n", EDICT_VERSION);
         return 0;
     }
-    return serve(&config);
+    if (publishing_read(&config, &publishing, &error) != STATUS_OK) {
+        print_error(&error);
+        return EXIT_BAD_INPUT;
+    }
+    return serve(&config, &publishing);
 }

@@ -33,7 +33,7 @@ struct server {
     struct ledger *ledger;
     struct custody custody;
     struct checkpointer *checkpointer;
-    struct publish_settings publishing;
+    const struct publish_settings *publishing;
     struct publisher *publisher;
     struct activation *activation;
     struct judge *judge;
@@ -200,27 +200,10 @@ static enum status open_ledger(struct server *server, struct error *error)
     return status;
 }
 
-/* Before the ledger is opened: what is said wrong is said at once. */
-static enum status read_publishing(struct server *server, struct error *error)
-{
-    const struct config *config = &server->config;
-    struct publish_settings *settings = &server->publishing;
-    enum status status = publish_places_parse(slice_from_str(config->publish), settings, error);
-
-    settings->required = config->publish_required;
-    settings->quorum = (size_t)config->witness_quorum;
-    snprintf(settings->ca_file, sizeof settings->ca_file, "%s", config->publish_ca);
-    if (status == STATUS_OK && config->witness[0])
-        status = publish_witnesses_read(config->witness, settings, error);
-    if (status == STATUS_OK && config->publish_token[0])
-        status = publish_token_read(config->publish_token, settings, error);
-    return status == STATUS_OK ? publish_settings_check(settings, error) : status;
-}
-
 /* What this machine keeps cannot know that it is an old copy; what left the machine can. */
 static enum status open_publisher(struct server *server, struct error *error)
 {
-    const struct publisher_options options = {.settings = &server->publishing,
+    const struct publisher_options options = {.settings = server->publishing,
                                               .folder = server->config.data,
                                               .store = server->store,
                                               .verifiers = server->custody.verifiers,
@@ -393,9 +376,9 @@ static enum status start_steps(struct server *server, struct error *error)
     if (status == STATUS_OK)
         status = allocate_workers(server, error);
     if (status == STATUS_OK)
-        status = read_publishing(server, error);
-    if (status == STATUS_OK)
         status = file_make_folder(server->config.data, error);
+    if (status == STATUS_OK)
+        files_warn_of_others(server->config.data, &server->log);
     if (status == STATUS_OK)
         status = open_ledger(server, error);
     if (status == STATUS_OK)
@@ -430,7 +413,8 @@ static enum status start_steps(struct server *server, struct error *error)
     return status == STATUS_OK ? announce(server, error) : status;
 }
 
-enum status server_start(const struct config *config, struct server **out, struct error *error)
+enum status server_start(const struct config *config, const struct publish_settings *publishing, struct server **out,
+                         struct error *error)
 {
     struct server *server = calloc(1, sizeof *server);
     enum status status;
@@ -438,6 +422,7 @@ enum status server_start(const struct config *config, struct server **out, struc
     if (!server)
         return error_set(error, STATUS_NO_MEMORY, "", "out of memory");
     server->config = *config;
+    server->publishing = publishing;
     server->signals = server->failure = server->watch = -1;
     server->log =
         (struct log){.fd = STDERR_FILENO, .level = config->log_level, .format = config->log_format, .clock = clock_system()};

@@ -229,6 +229,27 @@ def test_archiving_survives_a_kill_at_every_step(simple, tmp_path, step):
     assert ledger_json(simple.folder, "rebuild", "--archive", str(tmp_path / "a"))["differences"] == 0
 
 
+def test_a_fifo_in_an_archive_is_no_file_to_wait_for(simple, tmp_path):
+    """Whatever is in place of a file of it: who verifies an archive that others made is not held up."""
+    decide(simple, 600)
+    assert archive(simple, 300, tmp_path / "archive").returncode == 0
+    names = [path.relative_to(tmp_path / "archive") for path in (tmp_path / "archive").rglob("*") if path.is_file()]
+    assert len(names) > 4
+
+    def check():
+        return subprocess.run([BUILD / "edict", "ledger", "verify", "--archive", tmp_path / "archive"], capture_output=True, text=True, timeout=60)
+
+    for name in names:
+        path = tmp_path / "archive" / name
+        kept = path.rename(tmp_path / "kept")
+        os.mkfifo(path)
+        checked = check()
+        assert checked.returncode == 1 and str(name) in checked.stderr, (name, checked.stderr)
+        path.unlink()
+        kept.rename(path)
+    assert check().returncode == 0
+
+
 def test_nothing_of_others_is_emptied_or_taken_for_an_archive_of_this_log(simple, new_server, simple_policies, tmp_path):
     decide(simple, 300)
     precious = tmp_path / "elsewhere" / "tile" / "precious"  # looks like what an interrupted archive leaves

@@ -55,10 +55,10 @@ def note_size(note):
     return int(note.split(b"\n")[1])
 
 
-def start_failure(server):
+def start_failure(server, code=1):
     """What a start that must be refused says."""
     before = server.log.stat().st_size if server.log.exists() else 0
-    with pytest.raises(RuntimeError, match="ended with 1"):
+    with pytest.raises(RuntimeError, match=f"ended with {code}:"):
         server.start()
     return server.log.read_bytes()[before:].decode()
 
@@ -130,7 +130,7 @@ def witness_list(folder, *witnesses):
 
 
 class Hook:
-    """A webhook on loopback; `behave` may be replaced by a function of (handler, body)."""
+    """A webhook on loopback; `behave` may be replaced by a function of (handler, body), `shown` is what GET answers: nothing (405), bytes, a status."""
 
     def __init__(self, tls=None):
         hook = self
@@ -154,6 +154,8 @@ class Hook:
             def do_GET(self):
                 if hook.shown is None:
                     self.answer(405, b"")
+                elif isinstance(hook.shown, int):
+                    self.answer(hook.shown, b"", **({"Location": hook.url} if hook.shown // 100 == 3 else {}))
                 else:
                     self.answer(200, hook.shown)
 
@@ -356,8 +358,150 @@ def test_settings_that_are_wrong_are_refused_by_name(publish, tmp_path):
         (["--witness", str(tmp_path / "none")], "cannot read"),
         (["--witness", str(bad)], "line 2"),
         (["--witness", str(empty), "--witness-quorum", "1"], "more than the 0 witnesses"),
+        (["--publish-required", "yes"], "nothing to ask"),
     ):
-        assert said in start_failure(publish(*flags, start=False)), flags
+        server = publish(*flags, start=False)
+        assert said in start_failure(server, code=2), flags
+        assert not server.folder.exists(), flags  # nothing was begun
+
+
+@pytest.mark.parametrize("kind", ["fifo", "folder", "socket"])
+def test_only_regular_files_are_opened(publish, tmp_path, kind):
+    """Opening a FIFO waits for its other end, for ever: none of those that an operator names, or that lie in the data directory, holds up the start."""
+
+    def put(path):
+        if kind == "fifo":
+            os.mkfifo(path, 0o600)
+        elif kind == "folder":
+            path.mkdir(mode=0o700)
+        else:
+            with socket.socket(socket.AF_UNIX) as one:
+                one.bind(str(path))
+        return path
+
+    odd = put(tmp_path / "odd")
+    for flags, code in (
+        (["--config", str(odd)], 2),
+        (["--witness", str(odd)], 2),
+        (["--publish-token", str(odd)], 2),
+        (["--publish-ca", str(odd), "--publish", "https://127.0.0.1:1/"], 2),
+        (["--publish", f"file:{odd}"], 1),
+    ):
+        said = start_failure(publish(*flags, start=False), code)
+        assert "not a regular file" in said and str(odd) in said, flags
+    server = publish()
+    server.stop()
+    for name in ("admin.token", "ledger.key", "ledger.checkpoint"):
+        kept = (server.folder / name).rename(tmp_path / name)
+        put(server.folder / name)
+        said = start_failure(server)
+        assert "not a regular file" in said and name in said
+        shutil.rmtree(server.folder / name) if kind == "folder" else (server.folder / name).unlink()
+        kept.rename(server.folder / name)
+    server.start()
+
+
+def test_a_fifo_beside_the_published_file_holds_up_nothing(publish, tmp_path):
+    path = tmp_path / "checkpoint"
+    os.mkfifo(tmp_path / "checkpoint.new")
+    server = publish("--publish", f"file:{path}")
+    shown = eventually(lambda: target(server, f"file:{path}")["failures"] > 0 and target(server, f"file:{path}"))
+    assert "not a regular file" in shown["error"]
+    decide(server, 3)
+    assert server.stop() == 0
+
+
+# ---- required ----
+
+
+def rolled_back(server, tmp_path):
+    """An old copy in place of a ledger whose newest checkpoint was published; not started."""
+    old_copy(server, tmp_path)
+    decide(server, 20)
+    put_back(server, tmp_path)
+    server.flags += ["--publish-required", "yes"]
+
+
+def test_required_means_that_the_file_is_there(publish, tmp_path):
+    mount = tmp_path / "mount"
+    mount.mkdir()
+    path = mount / "edict" / "checkpoint"
+    path.parent.mkdir()
+    server = publish("--publish", f"file:{path}")
+    rolled_back(server, tmp_path)
+    kept = path.read_bytes()
+
+    def refused(*words):
+        said = start_failure(server)
+        assert all(word in said for word in (f"file:{path}", "publish-required", *words)), said
+
+    shutil.move(path.parent, tmp_path / "elsewhere")  # the disk is not mounted
+    refused("is not there; mount its disk")
+    path.parent.mkdir()  # or one is that is empty
+    refused("holds no checkpoint", "start once with --publish-required no")
+    path.symlink_to(path)  # the same as a file that may not be read, which root always may
+    refused("cannot read")
+    path.unlink()
+    path.mkdir()
+    assert "not a regular file" in start_failure(server)
+    path.rmdir()
+    path.write_bytes(kept)
+    assert "shorter than it was" in start_failure(server)
+    assert path.read_bytes() == kept and list(path.parent.iterdir()) == [path]
+    path.unlink()
+    server.flags[-1] = "no"  # as it says
+    server.start()
+    eventually(path.exists)
+    server.stop()
+    server.flags[-1] = "yes"
+    server.start()
+
+
+def test_required_means_that_a_webhook_gives_back_what_it_got(publish, new_hook, tmp_path):
+    hook = new_hook()
+    hook.shown = 404
+    server = publish("--publish", hook.url)
+    rolled_back(server, tmp_path)
+    count = len(hook.received)
+    for shown, words in (
+        (204, "holds no checkpoint"), (301, "redirects are not followed"), (302, "redirects are not followed"), (400, "mend it"),
+        (401, "--publish-token"), (403, "--publish-token"), (404, "holds no checkpoint"), (405, "cannot be read back"), (407, "--publish-token"),
+        (408, "mend it"), (410, "holds no checkpoint"), (429, "mend it"), (500, "mend it"), (501, "cannot be read back"), (502, "mend it"), (503, "mend it"),
+        (b"", "holds no checkpoint"), (b"<html>sign in</html>", "no checkpoint of this log"),
+        (b"other.example/log\n1\n" + hook.received[-1].split(b"\n", 2)[2], "no checkpoint of this log"),
+    ):
+        hook.shown = shown
+        said = start_failure(server)
+        code = shown if isinstance(shown, int) else 200
+        assert words in said and f"it answers {code} to GET" in said and hook.url in said and "publish-required" in said, (shown, said)
+    hook.shown = hook.received[-1]
+    assert "shorter than it was" in start_failure(server)
+    assert len(hook.received) == count  # nothing older went out
+    hook.shown = 500
+    server.flags[-1] = "no"  # where an outage is worse
+    server.start()
+
+
+@pytest.mark.parametrize("kind", ["file", "webhook"])
+def test_the_first_start_of_all_with_required(publish, new_hook, tmp_path, kind):
+    """Of a new ledger nothing is missing; also where the first try was refused because of the place."""
+    hook, path = new_hook(), tmp_path / "mount" / "checkpoint"
+    place = hook.url if kind == "webhook" else f"file:{path}"
+    server = publish("--publish", place, "--publish-required", "yes", start=False)
+    for _ in range(2):
+        said = start_failure(server)
+        assert ("cannot be read back" if kind == "webhook" else "is not there") in said and place in said, said
+    path.parent.mkdir()
+    hook.shown = 404
+    server.start()
+    server.set_agent("agent-1", {"namespace": "one", "owner": "o@example.com", "privileges": []})
+    decide(server, 5)
+    size = size_of(server)
+    eventually(lambda: target(server, place)["size"] >= size)
+    server.stop()
+    hook.shown = hook.received[-1] if hook.received else None
+    server.start()
+    assert target(server, place)["state"] == "works"
 
 
 # ---- webhooks ----
@@ -454,6 +598,7 @@ def test_tls_with_the_right_authority_and_name(publish, new_hook, tmp_path):
     ca = authority(tmp_path / "tls", "good")
     hook = new_hook(certificate(tmp_path / "tls", "good", "IP:127.0.0.1,DNS:localhost"))
     by_name = hook.url.replace("127.0.0.1", "localhost")
+    hook.shown = 404
     server = publish("--publish", f"{hook.url},{by_name}", "--publish-ca", str(ca), "--publish-required", "yes")
     decide(server, 5)
     size = size_of(server)

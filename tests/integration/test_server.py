@@ -187,6 +187,26 @@ def test_configuration(tmp_path, simple_policies):
     assert missing.returncode == 1
 
 
+def test_a_data_directory_of_others_is_warned_of(new_server, simple_policies):
+    server = new_server(policies=simple_policies)
+    server.stop()
+    assert server.folder.stat().st_mode & 0o777 == 0o700 and "data directory" not in server.log.read_text()
+    for mode, said in ((0o755, False), (0o775, True), (0o757, True), (0o777, True)):
+        server.log.unlink()
+        server.folder.chmod(mode)
+        server.start()
+        server.stop()
+        assert ("others can write to the data directory" in server.log.read_text()) == said, oct(mode)
+        assert (f'mode="0{mode:o}"' in server.log.read_text()) == said
+    server.folder.chmod(0o700)
+    if os.geteuid() == 0:  # only root can give it away
+        server.log.unlink()
+        os.chown(server.folder, 12345, -1)
+        server.start()
+        server.stop()
+        assert "belongs to another user" in server.log.read_text() and "owner=12345" in server.log.read_text()
+
+
 def test_logs_without_personal_data(new_server, simple_policies):
     server = new_server(policies=simple_policies, flags=["--log-format", "json"])
     server.evaluate({"agent_identity": "very-private-name", "operation": "read", "command": "secret words"})

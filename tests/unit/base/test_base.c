@@ -8,8 +8,10 @@
 #include "base/text.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 START_TEST(arena_hands_out_aligned_memory_up_to_its_cap)
@@ -252,6 +254,44 @@ START_TEST(edit_distance)
 }
 END_TEST
 
+START_TEST(only_regular_files_are_opened)
+{
+    char folder[] = "/tmp/edict-test-XXXXXX", path[FILE_PATH_MAX], copy[FILE_PATH_MAX];
+    struct error error;
+    struct arena arena;
+    struct slice text;
+    struct stat info;
+    int fd;
+
+    arena_create(&arena, 256, 4096);
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_int_eq(file_path(path, folder, "one", &error), STATUS_OK);
+    ck_assert_int_eq(file_path(copy, folder, "two", &error), STATUS_OK);
+    ck_assert_int_eq(file_open(path, O_RDONLY, &fd, NULL, &error), STATUS_NOT_FOUND);
+    ck_assert_int_eq(fd, -1);
+    ck_assert_int_eq(mkfifo(path, 0600), 0); /* whose other end nobody ever opens */
+    ck_assert_int_eq(file_open(path, O_RDONLY, &fd, NULL, &error), STATUS_CORRUPT);
+    ck_assert_int_eq(file_open(path, O_WRONLY, &fd, NULL, &error), STATUS_CORRUPT);
+    ck_assert_int_eq(fd, -1);
+    ck_assert_int_eq(file_read(path, &arena, 100, &text, NULL, &error), STATUS_CORRUPT);
+    ck_assert_str_eq(error.message, "cannot read: not a regular file");
+    ck_assert_int_eq(file_write(path, SLICE("x"), &error), STATUS_CORRUPT);
+    ck_assert_int_eq(file_wipe(folder, "one", &error), STATUS_CORRUPT);
+    ck_assert_int_eq(file_copy_range(path, copy, 0, 1, &error), STATUS_CORRUPT);
+    ck_assert(!file_exists(copy));
+    ck_assert_int_eq(file_sync_tree(folder, &error), STATUS_CORRUPT);
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(file_read(folder, &arena, 100, &text, NULL, &error), STATUS_CORRUPT);
+    ck_assert_int_eq(file_copy_range(path, copy, 0, 1, &error), STATUS_IO); /* it had to be there */
+    ck_assert_int_eq(file_write(path, SLICE("x"), &error), STATUS_OK);
+    ck_assert_int_eq(file_open(path, O_RDONLY | O_NOFOLLOW, &fd, &info, &error), STATUS_OK);
+    ck_assert(fd >= 0 && info.st_size == 1);
+    close(fd);
+    file_remove_tree(folder);
+    arena_destroy(&arena);
+}
+END_TEST
+
 START_TEST(direct_writes_are_tried_and_leave_nothing)
 {
     char folder[] = "/tmp/edict-test-XXXXXX";
@@ -308,6 +348,7 @@ int main(void)
     tcase_add_test(tests, utf8_is_checked);
     tcase_add_test(tests, what_is_unsafe_is_escaped);
     tcase_add_test(tests, edit_distance);
+    tcase_add_test(tests, only_regular_files_are_opened);
     tcase_add_test(tests, direct_writes_are_tried_and_leave_nothing);
     tcase_add_test(tests, log_lines_are_one_line_whatever_they_hold);
     suite_add_tcase(suite, tests);

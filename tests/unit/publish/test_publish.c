@@ -1,9 +1,14 @@
-/* URLs, settings, and the rounds of the witnesses; what talks to the network is tested from outside. */
+/* URLs, settings, files as places, and the rounds of the witnesses; what talks to the network is tested from outside. */
+#include "base/file.h"
 #include "publish/rounds.h"
 #include "publish/settings.h"
+#include "publish/target.h"
 
 #include <check.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static struct error error;
 
@@ -99,6 +104,85 @@ START_TEST(places_are_read)
 }
 END_TEST
 
+START_TEST(what_is_required_must_name_a_place)
+{
+    static struct publish_settings settings = {.required = true};
+
+    ck_assert(publish_settings_check(&settings, &error) == STATUS_INVALID);
+    ck_assert_str_eq(error.where, "--publish-required");
+    ck_assert(publish_places_parse(SLICE("file:/a"), &settings, &error) == STATUS_OK);
+    ck_assert(publish_settings_check(&settings, &error) == STATUS_OK);
+}
+END_TEST
+
+/* ---- a file as a place ---- */
+
+static char folder[] = "/tmp/edict-test-XXXXXX";
+static struct target *file;
+
+static void setup_file(void)
+{
+    struct publish_place place = {0};
+
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(place.path, sizeof place.path, "%s/mounted/checkpoint", folder);
+    ck_assert(target_file_new(&place, &file, &error) == STATUS_OK);
+}
+
+static void teardown_file(void)
+{
+    file->ops->destroy(file);
+    file_remove_tree(folder);
+}
+
+/* What asking the place says to a ledger of `size` entries. */
+static enum status check(bool required, uint64_t size)
+{
+    const struct publish_checkpoint now = {.ledger.size = size, .required = required};
+    struct arena arena;
+    uint64_t published = 1;
+    enum status status;
+
+    arena_create(&arena, 1024, 1 << 20);
+    status = file->ops->check(file, &now, &arena, &published, &error);
+    arena_destroy(&arena);
+    ck_assert_uint_eq(published, 0);
+    return status;
+}
+
+START_TEST(a_missing_folder_is_a_place_that_cannot_be_asked)
+{
+    ck_assert_int_eq(check(false, 1), STATUS_UNAVAILABLE);
+    ck_assert_int_eq(check(true, 1), STATUS_UNAVAILABLE);
+    ck_assert_ptr_nonnull(strstr(error.message, "mount its disk"));
+}
+END_TEST
+
+START_TEST(nothing_in_its_folder_is_enough_for_a_new_ledger)
+{
+    ck_assert_int_eq(file_make_parents(folder, "mounted/checkpoint", &error), STATUS_OK);
+    ck_assert_int_eq(check(false, 5), STATUS_OK);
+    ck_assert_int_eq(check(true, 0), STATUS_OK);
+    ck_assert_int_eq(check(true, TARGET_NEW_SIZE_MAX), STATUS_OK);
+    ck_assert_int_eq(check(true, TARGET_NEW_SIZE_MAX + 1), STATUS_UNAVAILABLE);
+    ck_assert_ptr_nonnull(strstr(error.message, "holds no checkpoint"));
+}
+END_TEST
+
+START_TEST(what_is_no_file_is_never_waited_for_nor_replaced)
+{
+    char path[FILE_PATH_MAX];
+
+    ck_assert_int_eq(file_make_parents(folder, "mounted/checkpoint", &error), STATUS_OK);
+    ck_assert_int_eq(file_path(path, folder, "mounted/checkpoint", &error), STATUS_OK);
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    ck_assert_int_eq(check(false, 1), STATUS_INVALID);
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+    ck_assert_int_eq(check(false, 1), STATUS_INVALID);
+}
+END_TEST
+
 /* ---- rounds ---- */
 
 static struct rounds rounds;
@@ -189,7 +273,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("publish");
-    TCase *settings = tcase_create("settings"), *turns = tcase_create("rounds");
+    TCase *settings = tcase_create("settings"), *files = tcase_create("files"), *turns = tcase_create("rounds");
     SRunner *runner;
     int failed;
 
@@ -197,6 +281,12 @@ int main(void)
     tcase_add_test(settings, other_urls_are_refused);
     tcase_add_test(settings, loopback_is_known);
     tcase_add_test(settings, places_are_read);
+    tcase_add_test(settings, what_is_required_must_name_a_place);
+    tcase_add_checked_fixture(files, setup_file, teardown_file);
+    tcase_add_test(files, a_missing_folder_is_a_place_that_cannot_be_asked);
+    tcase_add_test(files, nothing_in_its_folder_is_enough_for_a_new_ledger);
+    tcase_add_test(files, what_is_no_file_is_never_waited_for_nor_replaced);
+    suite_add_tcase(suite, files);
     tcase_add_checked_fixture(turns, setup_rounds, teardown_rounds);
     tcase_add_test(turns, a_quorum_makes_a_witnessed_checkpoint);
     tcase_add_test(turns, late_lines_count_for_one_round);
