@@ -190,7 +190,7 @@ int ledger_offline_reindex(struct command *command)
         error_set(&error, STATUS_NOT_FOUND, folder, "no ledger here; name its folder with --data DIR");
         return command_fail(&error);
     }
-    status = store_open_rocksdb(folder, false, &options.store, &error);
+    status = store_open_rocksdb_to_repair(folder, &options.store, &error);
     progress_begin(&progress, "indexing");
     if (status == STATUS_OK)
         status = reindex_run(&options, &entries, &error);

@@ -1,13 +1,11 @@
 #include "engine/reindex.h"
 
+#include "base/u64be.h"
 #include "engine/terms.h"
 #include "ledger/index_version.h"
 #include "ledger/recent.h"
 
-enum {
-    REINDEX_REMOVE_ROWS = 10000, /* of a batch */
-    REINDEX_ARENA_MAX = 512 << 20
-};
+enum { REINDEX_ARENA_MAX = 512 << 20 };
 
 struct reindex {
     const struct reindex_options *options;
@@ -15,7 +13,6 @@ struct reindex {
     struct store_batch *batch;
     struct postings postings;
     struct arena arena; /* of a group's records */
-    size_t removed;
 };
 
 static enum status commit(struct reindex *reindex, bool sync, struct error *error)
@@ -30,26 +27,22 @@ static enum status put_version(struct reindex *reindex, bool whole, struct error
     return commit(reindex, true, error);
 }
 
-static bool remove_row(void *context, const struct store_visit *row)
+/* None of it is read: it may be damaged. */
+static enum status clear_all(struct store *store, struct error *error)
 {
-    struct reindex *reindex = context;
+    enum status status = store->ops->clear(store, STORE_IDS, error);
 
-    reindex->batch->ops->remove(reindex->batch, STORE_POSTINGS, row->key);
-    return ++reindex->removed < REINDEX_REMOVE_ROWS;
+    return status == STATUS_OK ? store->ops->clear(store, STORE_POSTINGS, error) : status;
 }
 
-static enum status remove_all(struct reindex *reindex, struct error *error)
+static void put_id(struct reindex *reindex, const struct terms_record *found)
 {
-    enum status status = STATUS_OK;
+    struct uuid id;
+    char index[U64BE_SIZE];
 
-    do {
-        reindex->removed = 0;
-        status = reindex->store->ops->scan(reindex->store, STORE_POSTINGS, (struct slice){0}, (struct slice){0}, false,
-                                           remove_row, reindex, error);
-        if (status == STATUS_OK)
-            status = commit(reindex, false, error);
-    } while (status == STATUS_OK && reindex->removed == REINDEX_REMOVE_ROWS);
-    return status;
+    u64be_put(index, found->entry.index);
+    if (found->entry.type == RECORD_DECISION && uuid_parse(found->decision.id, &id))
+        store_put(reindex->batch, STORE_IDS, slice_from(id.bytes, UUID_SIZE), slice_from(index, sizeof index));
 }
 
 static enum status add_entry(void *context, uint64_t index, struct slice record, struct error *error)
@@ -64,6 +57,8 @@ static enum status add_entry(void *context, uint64_t index, struct slice record,
     status = terms_of_record(reindex->store, index, copy, &reindex->arena, found, error);
     if (status == STATUS_OK && !postings_add(&reindex->postings, &found->entry))
         status = error_set(error, STATUS_NO_MEMORY, "", "out of memory");
+    if (status == STATUS_OK)
+        put_id(reindex, found);
     return status;
 }
 
@@ -117,7 +112,7 @@ enum status reindex_run(const struct reindex_options *options, uint64_t *entries
     arena_create(&reindex.arena, 1 << 20, REINDEX_ARENA_MAX);
     status = put_version(&reindex, false, error);
     if (status == STATUS_OK)
-        status = remove_all(&reindex, error);
+        status = clear_all(options->store, error);
     if (status == STATUS_OK)
         status = add_all(&reindex, entries, error);
     if (status == STATUS_OK)

@@ -1,6 +1,7 @@
 /*
- * The ledger's index of terms, written again from the records: for a ledger that is older than the index of a term, and for one
- * whose index is damaged. Needs the store for itself.
+ * The ledger's two indexes, of ids and of terms, made anew from the records: for a ledger that is older than the index of a
+ * term, and for one whose indexes are damaged, of which nothing is read. Archived entries have no rows. Needs the store for
+ * itself.
  */
 #ifndef EDICT_ENGINE_REINDEX_H
 #define EDICT_ENGINE_REINDEX_H
@@ -13,7 +14,7 @@ struct reindex_options {
     void *context;
 };
 
-/* Interrupted, it leaves an index that nobody takes for whole; then run it again. */
+/* Interrupted, it leaves indexes that nobody takes for whole; then run it again. */
 enum status reindex_run(const struct reindex_options *options, uint64_t *entries, struct error *error) EDICT_MUST_USE;
 
 #endif

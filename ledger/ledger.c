@@ -1,6 +1,7 @@
 #include "ledger/ledger.h"
 
 #include "base/u64be.h"
+#include "ledger/index_rows.h"
 #include "ledger/index_version.h"
 #include "ledger/sequencer.h"
 #include "proto/event.h"
@@ -312,7 +313,9 @@ enum status ledger_find_id(struct ledger *ledger, const unsigned char id[16], ui
     arena_create(&arena, 128, 1024);
     status = store_get(ledger->store, STORE_IDS, slice_from(id, 16), &arena, &row, error);
     if (status == STATUS_OK && row.size != 8)
-        status = error_set(error, STATUS_CORRUPT, "", "a row of the id index is damaged");
+        status = error_set(error, STATUS_CORRUPT, "", "a row of it has the wrong size");
+    if (status != STATUS_OK)
+        status = index_unreadable(error, "ids");
     if (status == STATUS_OK)
         *index = key_index(row);
     arena_destroy(&arena);

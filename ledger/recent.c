@@ -1,6 +1,7 @@
 #include "ledger/recent.h"
 
 #include "base/u64be.h"
+#include "ledger/index_rows.h"
 #include "ledger/leb128.h"
 
 #include <assert.h>
@@ -98,6 +99,8 @@ static enum status read_rows(struct store *store, uint64_t size, struct row_read
     enum status status = store->ops->scan(store, STORE_POSTINGS, row_key(recent_from(size), from), row_key(UINT64_MAX, to),
                                           false, read_row, reader, error);
 
+    if (status != STATUS_OK)
+        return index_unreadable(error, "terms");
     if (status == STATUS_OK && reader->status == STATUS_NO_MEMORY)
         return error_set(error, STATUS_NO_MEMORY, "", "out of memory");
     if (status == STATUS_OK && reader->status == STATUS_GONE)
@@ -197,6 +200,38 @@ enum status recent_load(struct recent *recent, struct store *store, uint64_t siz
     postings_clear(&recent->merged);
     recent->size = size;
     return read_rows(store, size, &reader, error);
+}
+
+/* ---- all terms of one row ---- */
+
+struct each {
+    recent_visit_f visit;
+    void *context;
+    const struct row_term *term; /* the one at hand */
+};
+
+static bool each_wants(void *context, const struct row_term *term)
+{
+    struct each *each = context;
+
+    each->term = term;
+    return true;
+}
+
+static enum status each_add(void *context, uint64_t index)
+{
+    struct each *each = context;
+
+    each->visit(each->context, each->term->kind, each->term->value, index);
+    return STATUS_OK;
+}
+
+enum status recent_each(const struct store_visit *row, recent_visit_f visit, void *context)
+{
+    struct each each = {.visit = visit, .context = context};
+    struct row_reader reader = {.wants = each_wants, .add = each_add, .context = &each};
+
+    return row->value.size > 0 && read_row(&reader, row) ? STATUS_OK : STATUS_CORRUPT;
 }
 
 /* ---- writing ---- */

@@ -41,6 +41,10 @@ enum status recent_write(struct recent *recent, struct postings *postings, uint6
                          struct store_batch *batch, struct error *error) EDICT_MUST_USE;
 /* Without a writer: the row of a group that passes no multiple. Forgets `postings`. False when out of memory. */
 bool recent_put_row(struct postings *postings, uint64_t first, struct store_batch *batch);
+/* Every term and index that one row of a group says, in its order; for whoever looks at all rows. CORRUPT when its form is not
+ * that of such a row. */
+typedef void (*recent_visit_f)(void *context, char kind, struct slice value, uint64_t index);
+enum status recent_each(const struct store_visit *row, recent_visit_f visit, void *context) EDICT_MUST_USE;
 /* The indices that carry the term in the rows of groups, ascending, as far as a ledger of `size` entries has such rows; `out`
  * is malloc'ed, `*count` may be 0. Read these before rows by term: what is merged meanwhile is then found there. Any thread. */
 enum status recent_read(struct store *store, uint64_t size, char kind, struct slice value, uint64_t **out, size_t *count,

@@ -30,6 +30,7 @@ struct rocks_store {
     rocksdb_readoptions_t *read;
     struct wal *wal;                  /* NULL: read only */
     rocksdb_writebatch_wi_t *overlay; /* read only: what the log has beyond RocksDB's files; or NULL */
+    bool repair;                      /* nothing is merged in the background but in families that were cleared */
     bool logged;                      /* commits since the last flush went to RocksDB's log */
     pthread_mutex_t copying;          /* a copy, or a scrub: a stage shares the files that a scrub is to be rid of */
     _Atomic bool broken;              /* a write has failed: what is on the disk is unknown */

@@ -83,6 +83,8 @@ static enum status make_options(struct rocks_store *store, const char *folder, b
 
     for (int f = 0; f < STORE_FAMILY_COUNT && !message; f++)
         store->options[f] = rocks_family_options(store->cache, f, direct, &message);
+    for (int f = 0; f < STORE_FAMILY_COUNT && !message; f++)
+        rocksdb_options_set_disable_auto_compactions(store->options[f], store->repair);
     return message ? open_failed(folder, message, error) : STATUS_OK;
 }
 
@@ -146,6 +148,11 @@ static enum status open_database_to_read(struct rocks_store *store, const char *
         rocksdb_free(message);
         rocksdb_options_set_wal_recovery_mode(store->options[0], rocksdb_point_in_time_recovery);
         message = open_once_to_read(store, folder);
+    }
+    if (message && strstr(message, "Column family not found")) { /* rocks_clear */
+        rocksdb_free(message);
+        return error_set(error, STATUS_CORRUPT, folder,
+                         "a rebuild of the ledger's index was interrupted; run edict ledger reindex again");
     }
     return message ? open_failed(folder, message, error) : STATUS_OK;
 }
@@ -347,13 +354,14 @@ static enum status check_format(struct rocks_store *store, const char *folder, b
     return status;
 }
 
-static enum status open_store(const char *folder, bool read_only, struct store **out, struct error *error)
+static enum status open_store(const char *folder, bool read_only, bool repair, struct store **out, struct error *error)
 {
     struct rocks_store *store = store_new(folder);
     enum status status;
 
     if (!store)
         return error_set(error, STATUS_NO_MEMORY, "", "out of memory");
+    store->repair = repair;
     status = check_there(folder, read_only, error);
     if (status == STATUS_OK)
         status = read_only ? open_for_reading(store, folder, error) : open_for_writing(store, folder, error);
@@ -375,9 +383,14 @@ static bool may_have_gone_on(enum status status, const struct error *error)
 
 enum status store_open_rocksdb(const char *folder, bool read_only, struct store **out, struct error *error)
 {
-    enum status status = open_store(folder, read_only, out, error);
+    enum status status = open_store(folder, read_only, false, out, error);
 
     for (int i = 1; read_only && may_have_gone_on(status, error) && i < ROCKS_OPEN_TRIES; i++)
-        status = open_store(folder, read_only, out, error);
+        status = open_store(folder, read_only, false, out, error);
     return status;
+}
+
+enum status store_open_rocksdb_to_repair(const char *folder, struct store **out, struct error *error)
+{
+    return open_store(folder, false, true, out, error);
 }

@@ -49,6 +49,10 @@ struct store_ops {
      * After OK no file of the store holds what was committed as removed before the call. Slow; not the sequencer's thread. */
     enum status (*scrub)(struct store *store, enum store_family family, struct slice from, struct slice to,
                          struct error *error);
+    /* Every row of a family that is not STORE_META goes, on the disk on return, and none of it is read: for one that is
+     * damaged. Not part of a batch; no batch may have anything meanwhile. A crash leaves all of them or none, and before that
+     * all that was committed. Sequencer thread. */
+    enum status (*clear)(struct store *store, enum store_family family, struct error *error);
     /* Everything committed, as a store of RocksDB in `folder`, which must not exist; on the disk on return. One moment's state:
      * commits may go on meanwhile. Where it can, it shares files that never change (hard links). */
     enum status (*copy)(struct store *store, const char *folder, struct error *error);
@@ -75,6 +79,10 @@ struct store_batch {
 enum status store_open_rocksdb(const char *folder, bool read_only, struct store **out, struct error *error) EDICT_MUST_USE;
 /* Is there a store in the folder, which need not exist? */
 bool store_exists_rocksdb(const char *folder);
+/* The same, for writing, of a store that is there and may have damaged families, one of which is to be cleared: files are not
+ * merged in the background, which would meet the damage, and a writer cannot go on from that. A family that was cleared is as
+ * usual. */
+enum status store_open_rocksdb_to_repair(const char *folder, struct store **out, struct error *error) EDICT_MUST_USE;
 enum status store_open_memory(struct store **out, struct error *error) EDICT_MUST_USE;
 /* What a crash of the process would leave of a store in memory, if memory were a disk: a new store with all that is committed,
  * and nothing of any batch. Any thread. */

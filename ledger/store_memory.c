@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "ledger/store.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -299,6 +300,23 @@ static enum status memory_scan(struct store *base, enum store_family family, str
     return STATUS_OK;
 }
 
+static enum status memory_clear(struct store *base, enum store_family family, struct error *error)
+{
+    struct memory_store *store = (struct memory_store *)base;
+    struct memory_family *rows = &store->families[family];
+
+    (void)error;
+    assert(family != STORE_META);
+    pthread_rwlock_wrlock(&store->lock);
+    for (size_t i = 0; i < rows->count; i++) {
+        free_slice(rows->rows[i].key);
+        free_slice(rows->rows[i].value);
+    }
+    rows->count = 0;
+    pthread_rwlock_unlock(&store->lock);
+    return STATUS_OK;
+}
+
 /* Removed rows are freed at once. */
 static enum status memory_scrub(struct store *store, enum store_family family, struct slice from, struct slice to,
                                 struct error *error)
@@ -373,6 +391,7 @@ static const struct store_ops memory_ops = {.put = memory_put,
                                             .get = memory_get,
                                             .scan = memory_scan,
                                             .scrub = memory_scrub,
+                                            .clear = memory_clear,
                                             .copy = memory_copy,
                                             .health = memory_health,
                                             .batch_new = memory_batch_new,

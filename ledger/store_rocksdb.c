@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "ledger/rocks.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum { ROCKS_COPY_TRIES = 3, ROCKS_COMPACT_FORCE = 2 /* BottommostLevelCompaction::kForce; the C API has no name for it */ };
@@ -296,6 +297,42 @@ static enum status rocks_scrub(struct store *base, enum store_family family, str
     return status == STATUS_OK ? rocks_health(base, error) : status; /* the C API does not say whether it could be rewritten */
 }
 
+/* In between there is no such family: opening for writing makes what is missing, and what is read then is not whole by META's
+ * row about it. */
+static enum status drop_and_make(struct rocks_store *store, enum store_family family, struct error *error)
+{
+    char *message = NULL;
+
+    rocksdb_drop_column_family(store->db, store->families[family], &message);
+    if (message)
+        return rocks_failed(error, STATUS_IO, store->folder, message);
+    rocksdb_column_family_handle_destroy(store->families[family]);
+    rocksdb_options_set_disable_auto_compactions(store->options[family], 0); /* nothing in it is damaged now */
+    store->families[family] =
+        rocksdb_create_column_family(store->db, store->options[family], rocks_family_names[family], &message);
+    return message ? rocks_failed(error, STATUS_IO, store->folder, message) : STATUS_OK;
+}
+
+/* Removing rows, or files by range, reads them or leaves some. The logs name families by numbers, and that of the new one is
+ * another: so they are settled first. */
+static enum status rocks_clear(struct store *base, enum store_family family, struct error *error)
+{
+    struct rocks_store *store = (struct rocks_store *)base;
+    enum status status = rocks_health(base, error);
+
+    assert(family != STORE_META && store->wal);
+    if (status != STATUS_OK)
+        return status;
+    pthread_mutex_lock(&store->copying);
+    status = wal_settle(store->wal, error);
+    if (status == STATUS_OK)
+        status = drop_and_make(store, family, error);
+    pthread_mutex_unlock(&store->copying);
+    if (status != STATUS_OK)
+        atomic_store(&store->broken, true);
+    return status;
+}
+
 /* With 0 every family is flushed first: 7.8 could link a log that is not synced. A checkpoint that meets a new manifest just
  * then fails (fixed in 9.6); so it is tried again. */
 static enum status copy_files(struct rocks_store *store, const char *folder, struct error *error)
@@ -405,6 +442,7 @@ const struct store_ops rocks_ops = {.put = rocks_put,
                                     .get = rocks_get,
                                     .scan = rocks_scan,
                                     .scrub = rocks_scrub,
+                                    .clear = rocks_clear,
                                     .copy = rocks_copy,
                                     .health = rocks_health,
                                     .batch_new = rocks_batch_new,

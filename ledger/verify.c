@@ -7,6 +7,7 @@
 #include "ledger/audit.h"
 #include "ledger/ledger.h"
 #include "ledger/merkle.h"
+#include "ledger/verify_index.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -20,6 +21,8 @@ struct chunk {
     uint64_t from, to;
     struct digest *leaves; /* of VERIFY_CHUNK */
     struct audit audit;
+    uint64_t indexed; /* entries before it have no rows in the indexes */
+    struct index_sum ids;
     uint64_t bytes;
     int64_t first_time_ms, last_time_ms;
     struct error error;
@@ -33,6 +36,8 @@ struct verify {
     struct merkle *merkle;
     struct arena arena;
     struct audit audit;
+    uint64_t indexed;
+    struct index_sum ids; /* the rows that the entries imply */
     struct chunk *chunks;
     unsigned chunk_count;
     uint64_t all;
@@ -59,6 +64,8 @@ static enum status check_entry(void *context, uint64_t index, struct slice recor
     chunk->last_time_ms = header.time_ms;
     chunk->bytes += record.size;
     merkle_hash_leaf(&record, 1, &chunk->leaves[index - chunk->from]);
+    if (index >= chunk->indexed)
+        verify_index_add(&chunk->ids, &header, index, body);
     return audit_entry(&chunk->audit, chunk->store, &header, index, body, error);
 }
 
@@ -122,6 +129,7 @@ static enum status take_chunk(struct verify *verify, struct chunk *chunk)
         merkle_append_leaf(verify->merkle, &chunk->leaves[i], check_tile, verify);
     verify->out->entries += present(chunk);
     verify->out->bytes += chunk->bytes;
+    index_sum_join(&verify->ids, &chunk->ids);
     if (verify->status == STATUS_OK)
         verify->status = audit_join(&verify->audit, &chunk->audit, verify->error);
     return verify->status;
@@ -237,6 +245,8 @@ static enum status verify_entries(struct verify *verify, verify_progress_f progr
         return error_set(verify->error, STATUS_CORRUPT, "",
                          "the entries do not have the recorded root hash: one of them was changed");
     status = audit_finish(&verify->audit, verify->store, verify->out->archived, verify->error);
+    if (status == STATUS_OK)
+        status = verify_index_finish(verify->store, verify->indexed, verify->all, &verify->ids, verify->error);
     verify->out->redacted = verify->audit.present;
     verify->out->erased = verify->audit.gone;
     return status;
@@ -255,10 +265,15 @@ static enum status create(struct verify *verify)
     if (!verify->merkle || !verify->chunks)
         return error_set(verify->error, STATUS_NO_MEMORY, "", "out of memory");
     merkle_create(verify->merkle);
+    status = index_sum_seed(&verify->ids.seed, verify->error);
+    if (status == STATUS_OK)
+        status = verify_index_first(verify->store, &verify->indexed, verify->error);
     for (unsigned i = 0; i < verify->chunk_count && status == STATUS_OK; i++) {
         struct chunk *chunk = &verify->chunks[i];
 
         chunk->store = verify->store;
+        chunk->indexed = verify->indexed;
+        chunk->ids.seed = verify->ids.seed;
         audit_create(&chunk->audit);
         chunk->leaves = malloc(VERIFY_CHUNK * sizeof *chunk->leaves);
         if (!chunk->leaves)

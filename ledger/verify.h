@@ -1,7 +1,8 @@
 /*
  * Checking a whole ledger without trusting it: every entry is there once, its header is valid, times never decrease, the tree
  * over all of them has the recorded root, the stored tiles are those of the entries, and redacted values are what records
- * commit to, or were erased by an entry. Several threads read; the store must not be written meanwhile. Of archived entries the
+ * commit to, or were erased by an entry; and every row of the indexes can be read and leads to an entry, of ids to the decision
+ * that has it, which are all there. Several threads read; the store must not be written meanwhile. Of archived entries the
  * hashes are there, and are checked as the tree over them; with their archives put back (store_open_whole) so are the entries.
  */
 #ifndef EDICT_LEDGER_VERIFY_H

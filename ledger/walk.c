@@ -1,6 +1,7 @@
 #include "ledger/walk.h"
 
 #include "base/u64be.h"
+#include "ledger/index_rows.h"
 #include "ledger/leb128.h"
 
 #include <stdlib.h>
@@ -84,7 +85,9 @@ static enum status walk_load(struct walk *walk, uint64_t from, uint64_t to, bool
     walk->count = 0;
     status = walk->store->ops->scan(walk->store, STORE_POSTINGS, slice_from(first, walk->prefix_size + 8),
                                     slice_from(past, walk->prefix_size + 9), down, walk_take_row, walk, error);
-    if (status == STATUS_OK && walk->out_of_memory)
+    if (status != STATUS_OK)
+        return index_unreadable(error, "terms");
+    if (walk->out_of_memory)
         status = error_set(error, STATUS_NO_MEMORY, "", "out of memory");
     if (status == STATUS_OK && walk->damaged)
         status = error_set(error, STATUS_CORRUPT, "",

@@ -121,6 +121,11 @@ enum status decision_from_record(struct arena *arena, const struct record_header
                                  const struct decision_loader *loader, struct decision *out,
                                  struct error *error) EDICT_MUST_USE;
 
+/* Only the id, from a body as decision_write_body leaves it, without parsing it; false where it has none. */
+bool decision_id_of_body(struct slice body, struct uuid *out);
+/* What is it in all but very odd bodies (privileges of an agent could be made to look like it), in a third of the time. */
+bool decision_id_likely(struct slice body, struct uuid *out);
+
 enum decision_form {
     DECISION_FORM_FULL, /* every member of interface.md, null where it does not apply */
     DECISION_FORM_SHORT /* JSON-RPC: members that do not apply are left out */

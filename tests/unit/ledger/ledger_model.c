@@ -86,9 +86,14 @@ size_t ledger_model_entry_terms(const struct model_entry *entry, struct ledger_t
     return count;
 }
 
+enum record_type ledger_model_type(const struct model_entry *entry)
+{
+    return entry->has_id ? RECORD_DECISION : RECORD_OUTCOME;
+}
+
 static void entry_leaf(struct world *world, struct model_entry *entry)
 {
-    const struct record_header header = {.type = RECORD_OUTCOME,
+    const struct record_header header = {.type = ledger_model_type(entry),
                                          .tenant = RECORD_TENANT_DEFAULT,
                                          .semantics = 1,
                                          .time_ms = entry->time_ms,
@@ -117,15 +122,21 @@ static void random_plan(struct world *world, struct plan *plan)
     plan->version = world->model.rules.versions[plan->counter] + plan->is_stale;
 }
 
-static struct slice random_body(struct world *world, bool large)
+/* With an id, as that of a decision. */
+static struct slice random_body(struct world *world, const struct uuid *id, bool large)
 {
+    char text[UUID_TEXT_SIZE];
     size_t size = large ? RECORD_BYTES_MAX : model_below(&world->trace, 40) == 0 ? model_below(&world->trace, 20000) : 0;
     char *filler = arena_alloc(&world->arena, size + 1);
 
     memset(filler, 'x', size);
     filler[size] = '\0';
-    return arena_printf(&world->arena, "{\"n\":%llu,\"x\":\"%s\"}", (unsigned long long)model_below(&world->trace, 100000),
-                        filler);
+    if (!id)
+        return arena_printf(&world->arena, "{\"n\":%llu,\"x\":\"%s\"}", (unsigned long long)model_below(&world->trace, 100000),
+                            filler);
+    uuid_format(id, text);
+    return arena_printf(&world->arena, "{\"facts\":{},\"id\":\"%.*s\",\"n\":%llu,\"x\":\"%s\"}", UUID_TEXT_SIZE, text,
+                        (unsigned long long)model_below(&world->trace, 100000), filler);
 }
 
 static void random_entry(struct world *world, struct model_entry *entry, bool first, bool large)
@@ -133,14 +144,14 @@ static void random_entry(struct world *world, struct model_entry *entry, bool fi
     struct model_trace *trace = &world->trace;
 
     *entry =
-        (struct model_entry){.body = random_body(world, large),
-                             .agent = (unsigned)model_below(trace, 30) % AGENTS % (1 + (unsigned)model_below(trace, AGENTS)),
+        (struct model_entry){.agent = (unsigned)model_below(trace, 30) % AGENTS % (1 + (unsigned)model_below(trace, AGENTS)),
                              .operation = (unsigned)model_below(trace, OPERATIONS),
                              .rules = (unsigned)model_below(trace, 1 << RULES),
                              .has_id = model_below(trace, 2),
                              .erased_at = UINT64_MAX};
-    for (size_t i = 0; i < 16; i++)
-        entry->id[i] = (unsigned char)model_random(trace);
+    for (size_t i = 0; i < UUID_SIZE; i++)
+        entry->id.bytes[i] = (unsigned char)model_random(trace);
+    entry->body = random_body(world, entry->has_id ? &entry->id : NULL, large);
     if (first && model_below(trace, 10) == 0)
         entry->blob = arena_printf(&world->arena, "blob %llu", (unsigned long long)model_random(trace));
     if (first && world->with_private && model_below(trace, 6) == 0)
@@ -166,11 +177,11 @@ static void fill_txn(struct world *world, struct made *made, struct model_entry 
 {
     made->txn = (struct ledger_txn){.entry_count = count, .preconditions = &made->plan, .done = on_done};
     for (size_t i = 0; i < count; i++) {
-        made->txn.entries[i] = (struct ledger_entry){.type = RECORD_OUTCOME,
+        made->txn.entries[i] = (struct ledger_entry){.type = ledger_model_type(&entries[i]),
                                                      .tenant = RECORD_TENANT_DEFAULT,
                                                      .body = entries[i].body,
                                                      .event = i == 0 ? &made->plan : NULL,
-                                                     .id = entries[i].has_id ? entries[i].id : NULL};
+                                                     .id = entries[i].has_id ? entries[i].id.bytes : NULL};
         made->txn.entries[i].term_count = ledger_model_entry_terms(&entries[i], made->txn.entries[i].terms);
     }
     if (entries[0].blob.size > 0) {

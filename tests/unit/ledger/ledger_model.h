@@ -6,6 +6,7 @@
 
 #include "ledger/ledger.h"
 #include "model.h"
+#include "proto/uuid.h"
 
 #include <stdatomic.h>
 
@@ -30,8 +31,8 @@ struct plan {
 struct model_entry {
     struct slice body;
     unsigned agent, operation, rules; /* rules: bits */
-    bool has_id;
-    unsigned char id[16];
+    bool has_id;                      /* then it is a decision */
+    struct uuid id;
     uint64_t number;
     int64_t time_ms;
     struct digest leaf;
@@ -66,6 +67,7 @@ struct made; /* a transaction, and what the model expects of it */
 
 extern const struct slice ledger_model_agents[AGENTS], ledger_model_operations[OPERATIONS], ledger_model_rule_names[RULES];
 
+enum record_type ledger_model_type(const struct model_entry *entry);
 size_t ledger_model_entry_terms(const struct model_entry *entry, struct ledger_term *terms);
 struct made *ledger_model_random_txn(struct world *world);
 size_t ledger_model_random_step(struct world *world);

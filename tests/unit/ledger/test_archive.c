@@ -5,6 +5,7 @@
 #include "ledger/trim.h"
 #include "ledger/verify.h"
 #include "proto/json.h"
+#include "proto/uuid.h"
 
 #include <check.h>
 #include <dirent.h>
@@ -55,7 +56,8 @@ struct submitted {
     pthread_mutex_t mutex;
     pthread_cond_t done;
     bool is_done;
-    char body[256], id[16];
+    char body[256];
+    struct uuid id;
 };
 
 static void on_done(struct ledger_txn *txn)
@@ -89,27 +91,30 @@ static const struct slice large = {"a value that is kept beside", 27};
 
 static void fill_entry(struct submitted *one, int number)
 {
-    char hex[DIGEST_HEX_SIZE];
+    char hex[DIGEST_HEX_SIZE], id[UUID_TEXT_SIZE];
     int64_t time_ms = __atomic_load_n(&now_ms, __ATOMIC_RELAXED);
 
     *one = (struct submitted){.txn = {.entry_count = 1}};
     digest_sha256(large, &one->txn.blobs[0].hash);
     digest_format(&one->txn.blobs[0].hash, hex);
-    snprintf(one->body, sizeof one->body, "{\"n\":%d,\"v\":{\"$sha256\":\"%.*s\"}}", number, DIGEST_HEX_SIZE, hex);
+    for (int i = 0; i < 6; i++) /* UUIDv7: the time leads */
+        one->id.bytes[i] = (unsigned char)((uint64_t)time_ms >> (40 - 8 * i));
+    one->id.bytes[14] = (unsigned char)(number >> 8);
+    one->id.bytes[15] = (unsigned char)number;
+    uuid_format(&one->id, id);
     if (number == 3) {
+        snprintf(one->body, sizeof one->body, "{\"facts\":{},\"id\":\"%.*s\",\"n\":%d,\"v\":{\"$sha256\":\"%.*s\"}}",
+                 UUID_TEXT_SIZE, id, number, DIGEST_HEX_SIZE, hex);
         one->txn.blobs[0].bytes = large;
         one->txn.blob_count = 1;
     } else {
-        snprintf(one->body, sizeof one->body, "{\"n\":%d,\"not one of ours\":\"sha256:%064d\"}", number, number);
+        snprintf(one->body, sizeof one->body, "{\"facts\":{},\"id\":\"%.*s\",\"n\":%d,\"not one of ours\":\"sha256:%064d\"}",
+                 UUID_TEXT_SIZE, id, number, number);
     }
-    for (int i = 0; i < 6; i++) /* UUIDv7: the time leads */
-        one->id[i] = (char)((uint64_t)time_ms >> (40 - 8 * i));
-    one->id[14] = (char)(number >> 8);
-    one->id[15] = (char)number;
-    one->txn.entries[0] = (struct ledger_entry){.type = RECORD_OUTCOME,
+    one->txn.entries[0] = (struct ledger_entry){.type = RECORD_DECISION,
                                                 .tenant = RECORD_TENANT_DEFAULT,
                                                 .body = slice_from_str(one->body),
-                                                .id = (unsigned char *)one->id,
+                                                .id = one->id.bytes,
                                                 .terms = {{LEDGER_TERM_AGENT, number % 2 ? SLICE("odd") : SLICE("even")},
                                                           {LEDGER_TERM_TIER, number < 4 ? SLICE("3") : SLICE("0")}},
                                                 .term_count = 2};
@@ -353,7 +358,7 @@ static void check_whole(struct store *store, const struct digest *root)
     key[6] = 1;
     key[7] = 5;
     ck_assert_int_eq(store_get(whole, STORE_ENTRIES, slice_from(key, 8), &arena, &value, &error), STATUS_OK);
-    ck_assert_ptr_nonnull(memmem(value.data, value.size, "{\"n\":260,", 9)); /* entry 0 was the store's own */
+    ck_assert_ptr_nonnull(memmem(value.data, value.size, "\"n\":260,", 8)); /* entry 0 was the store's own */
     whole->ops->close(whole);                                                /* and `store`, and the archives */
 }
 

@@ -58,7 +58,8 @@ static void compare_entry(struct world *world, uint64_t index)
     digest_sha256_many(parts, 2, &leaf);
     MODEL_CHECK(&world->trace, digest_equal(&leaf, &entry->leaf), "entry %llu has other bytes", (unsigned long long)index);
     if (entry->has_id)
-        MODEL_CHECK(&world->trace, ledger_find_id(world->ledger, entry->id, &found, &error) == STATUS_OK && found == index,
+        MODEL_CHECK(&world->trace,
+                    ledger_find_id(world->ledger, entry->id.bytes, &found, &error) == STATUS_OK && found == index,
                     "entry %llu is not found by its id", (unsigned long long)index);
     if (entry->blob.size > 0) {
         digest_sha256(entry->blob, &hash);
