@@ -38,7 +38,7 @@ static const char help[] =
     "      --agent NAME [--before TIME]           of all of an agent's decisions, instead of ids\n"
     "  edict ledger verify [--key VERIFIER-KEY]   the files in --data, without a server; and that this key has signed them\n"
     "  edict ledger rebuild                       folds the entries in --data anew and compares the state with it\n"
-    "  edict ledger reindex                       the index of terms again from the entries in --data; edictd must not run\n"
+    "  edict ledger reindex                       both indexes anew from the entries in --data; edictd must not run\n"
     "  edict ledger backup DIR [--with-key]       a running server's ledger into a new folder; --offline: of --data\n"
     "  edict ledger restore BACKUP --reason TEXT  verifies it, makes --data of it, and goes on under a new origin and key\n"
     "      [--origin NAME] [--key VERIFIER-KEY] [--archive DIR | --unfolded]\n"

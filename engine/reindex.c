@@ -100,6 +100,24 @@ static enum status add_all(struct reindex *reindex, uint64_t *entries, struct er
     return status;
 }
 
+static enum status pass(void *context, uint64_t index, struct slice record, struct error *error)
+{
+    (void)context;
+    (void)index;
+    (void)record;
+    (void)error;
+    return STATUS_OK;
+}
+
+/* Before what there is goes: can every entry be read? */
+static enum status read_all(struct store *store, struct error *error)
+{
+    uint64_t first = 0;
+    enum status status = ledger_store_first(store, &first, error);
+
+    return status == STATUS_OK ? ledger_each(store, first, UINT64_MAX, pass, NULL, error) : status;
+}
+
 enum status reindex_run(const struct reindex_options *options, uint64_t *entries, struct error *error)
 {
     struct reindex reindex = {.options = options, .store = options->store};
@@ -110,7 +128,9 @@ enum status reindex_run(const struct reindex_options *options, uint64_t *entries
         return error_set(error, STATUS_NO_MEMORY, "", "out of memory");
     postings_create(&reindex.postings);
     arena_create(&reindex.arena, 1 << 20, REINDEX_ARENA_MAX);
-    status = put_version(&reindex, false, error);
+    status = read_all(options->store, error);
+    if (status == STATUS_OK)
+        status = put_version(&reindex, false, error);
     if (status == STATUS_OK)
         status = clear_all(options->store, error);
     if (status == STATUS_OK)

@@ -340,6 +340,25 @@ static void do_scrub(struct test *test)
     store_model_compare_all(test);
 }
 
+/* Not that with RocksDB's own row. */
+static void do_clear(struct test *test)
+{
+    enum store_family family = (enum store_family)(1 + model_below(&test->trace, STORE_FAMILY_COUNT - 1));
+    struct error error = {0};
+
+    store_model_discard(test);
+    model_note(&test->trace, "clear family %d", family);
+    MODEL_CHECK(&test->trace, test->store->ops->clear(test->store, family, &error) == STATUS_OK, "clear: %s", error.message);
+    for (size_t i = test->next.count; i > 0; i--) {
+        struct row row = test->next.rows[i - 1];
+
+        if (row.family == family)
+            model_remove(&test->next, &row);
+    }
+    test->committed = test->next;
+    store_model_compare_all(test);
+}
+
 /* As a store of RocksDB somewhere else, which has the same rows. */
 static void do_copy(struct test *test)
 {
@@ -374,8 +393,9 @@ void store_model_one_operation(struct test *test)
                       {2, store_model_reopen},
                       {1, do_scrub},
                       {20, store_model_remove_range},
-                      {1, do_copy}};
-    uint64_t draw = model_below(&test->trace, 1014);
+                      {1, do_copy},
+                      {2, do_clear}};
+    uint64_t draw = model_below(&test->trace, 1016);
 
     for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
         if (draw < operations[i].weight) {

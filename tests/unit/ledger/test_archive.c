@@ -359,7 +359,7 @@ static void check_whole(struct store *store, const struct digest *root)
     key[7] = 5;
     ck_assert_int_eq(store_get(whole, STORE_ENTRIES, slice_from(key, 8), &arena, &value, &error), STATUS_OK);
     ck_assert_ptr_nonnull(memmem(value.data, value.size, "\"n\":260,", 8)); /* entry 0 was the store's own */
-    whole->ops->close(whole);                                                /* and `store`, and the archives */
+    whole->ops->close(whole);                                               /* and `store`, and the archives */
 }
 
 START_TEST(a_ledger_goes_on_without_what_is_archived)

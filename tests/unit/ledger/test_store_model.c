@@ -226,6 +226,104 @@ START_TEST(acknowledged_batches_survive_a_kill)
 }
 END_TEST
 
+/* ---- kills while a family is cleared ---- */
+
+enum { CLEAR_ROWS = 50 };
+
+/* The child: fills a family and clears it, and counts how often it was told that rows are committed. */
+static void clear_until_killed(const char *folder, _Atomic uint64_t *filled)
+{
+    struct store *store = NULL;
+    struct store_batch *batch;
+    struct error error;
+
+    if (store_open_rocksdb_to_repair(folder, &store, &error) != STATUS_OK)
+        _exit(1);
+    batch = store->ops->batch_new(store);
+    for (uint64_t number = atomic_load(filled) + 1;; number++) {
+        for (unsigned i = 0; i < CLEAR_ROWS; i++)
+            store_put(batch, STORE_IDS, slice_from(&i, sizeof i), slice_from(&number, sizeof number));
+        store_put(batch, STORE_STATE, SLICE("number"), slice_from(&number, sizeof number));
+        if (store->ops->commit(store, batch, number % 2, &error) != STATUS_OK)
+            _exit(1);
+        atomic_store(filled, number);
+        if (store->ops->clear(store, STORE_IDS, &error) != STATUS_OK)
+            _exit(1);
+    }
+}
+
+/* Whoever only reads may find that there is no such family; and then is told why. */
+static bool is_read_after_clear(const char *folder)
+{
+    struct store *store = NULL;
+    struct error error = {0};
+    enum status status = store_open_rocksdb(folder, true, &store, &error);
+
+    if (store)
+        store->ops->close(store);
+    return status == STATUS_OK || (status == STATUS_CORRUPT && strstr(error.message, "reindex"));
+}
+
+static bool is_whole_after_clear(const char *folder, uint64_t filled)
+{
+    struct store *store = NULL;
+    struct wave_scan ids = {0}, state = {0};
+    const struct slice all = {0};
+    struct error error;
+    bool ok = store_open_rocksdb(folder, false, &store, &error) == STATUS_OK &&
+              store->ops->scan(store, STORE_IDS, all, all, false, wave_row, &ids, &error) == STATUS_OK &&
+              store->ops->scan(store, STORE_STATE, all, all, false, wave_row, &state, &error) == STATUS_OK;
+
+    if (store)
+        store->ops->close(store);
+    return ok && state.number >= filled &&
+           (ids.count == 0 || (ids.count == CLEAR_ROWS && !ids.torn && ids.number == state.number));
+}
+
+static void kill_while_clearing(struct model_trace *trace, const char *folder, _Atomic uint64_t *filled)
+{
+    uint64_t target = atomic_load(filled) + 1 + model_below(trace, 4);
+    pid_t child = fork();
+    int status;
+
+    ck_assert_int_ge(child, 0);
+    if (child == 0)
+        clear_until_killed(folder, filled);
+    while (atomic_load(filled) < target && waitpid(child, &status, WNOHANG) == 0)
+        usleep(100);
+    usleep((useconds_t)model_below(trace, 5000));
+    kill(child, SIGKILL);
+    waitpid(child, &status, 0);
+    ck_assert_msg(WIFSIGNALED(status), "the child ended by itself");
+}
+
+/* Each look is a process of its own: RocksDB's threads, once there are some, are missing in a child that is forked later. */
+START_TEST(a_kill_leaves_all_of_a_family_that_is_cleared_or_none)
+{
+    _Atomic uint64_t *filled = mmap(NULL, sizeof *filled, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    char folder[] = "/tmp/edict-model-XXXXXX", command[64];
+    struct model_trace trace;
+
+    ck_assert_ptr_ne((void *)filled, MAP_FAILED);
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    model_begin(&trace, 6);
+    for (uint64_t round = model_rounds(25); round > 0; round--) {
+        pid_t child;
+        int status = 1;
+
+        kill_while_clearing(&trace, folder, filled);
+        child = fork();
+        if (child == 0)
+            _exit(!is_read_after_clear(folder) + 2 * !is_whole_after_clear(folder, atomic_load(filled)));
+        ck_assert(child > 0 && waitpid(child, &status, 0) == child);
+        ck_assert_msg(status == 0, "after a kill: %d", status);
+    }
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    ck_assert_int_eq(system(command), 0);
+    munmap((void *)filled, sizeof *filled);
+}
+END_TEST
+
 START_TEST(a_crash_of_memory_leaves_what_was_committed)
 {
     static struct test test;
@@ -294,6 +392,8 @@ int main(void)
     tcase_add_loop_test(tests, readers_see_whole_batches, 0, MODEL_UNDER_TSAN ? 1 : 2);
     if (!MODEL_UNDER_TSAN)
         tcase_add_test(tests, acknowledged_batches_survive_a_kill);
+    if (!MODEL_UNDER_TSAN)
+        tcase_add_test(tests, a_kill_leaves_all_of_a_family_that_is_cleared_or_none);
     tcase_add_test(tests, a_crash_of_memory_leaves_what_was_committed);
     tcase_add_test(tests, a_reader_of_a_folder_that_is_written_sees_the_model);
     suite_add_tcase(suite, tests);
