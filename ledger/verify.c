@@ -1,6 +1,6 @@
 /*
  * Records are read and hashed by several threads, a chunk each; the tree over the hashes is one thread's. A wave is a chunk for
- * every thread.
+ * every thread. Another thread reads the indexes meanwhile.
  */
 #include "ledger/verify.h"
 
@@ -38,6 +38,7 @@ struct verify {
     struct audit audit;
     uint64_t indexed;
     struct index_sum ids; /* the rows that the entries imply */
+    struct verify_index index;
     struct chunk *chunks;
     unsigned chunk_count;
     uint64_t all;
@@ -228,6 +229,8 @@ static enum status verify_entries(struct verify *verify, verify_progress_f progr
     enum status status = ledger_store_head(verify->store, &verify->all, &root, verify->error);
 
     if (status == STATUS_OK)
+        verify_index_start(&verify->index, verify->store, verify->indexed, verify->all, verify->ids.seed);
+    if (status == STATUS_OK)
         status = take_archived(verify, progress, context);
     if (status == STATUS_OK)
         status = check_nothing_below(verify);
@@ -245,8 +248,9 @@ static enum status verify_entries(struct verify *verify, verify_progress_f progr
         return error_set(verify->error, STATUS_CORRUPT, "",
                          "the entries do not have the recorded root hash: one of them was changed");
     status = audit_finish(&verify->audit, verify->store, verify->out->archived, verify->error);
+    verify_index_wait(&verify->index);
     if (status == STATUS_OK)
-        status = verify_index_finish(verify->store, verify->indexed, verify->all, &verify->ids, verify->error);
+        status = verify_index_compare(&verify->index, &verify->ids, verify->error);
     verify->out->redacted = verify->audit.present;
     verify->out->erased = verify->audit.gone;
     return status;
@@ -284,6 +288,7 @@ static enum status create(struct verify *verify)
 
 static void destroy(struct verify *verify)
 {
+    verify_index_wait(&verify->index);
     for (unsigned i = 0; verify->chunks && i < verify->chunk_count; i++) {
         free(verify->chunks[i].leaves);
         audit_destroy(&verify->chunks[i].audit);

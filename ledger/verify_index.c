@@ -40,17 +40,12 @@ void verify_index_add(struct index_sum *ids, const struct record_header *header,
 
 /* ---- what the index has ---- */
 
-struct rows {
-    uint64_t first;
-    struct index_sum sum;
-};
-
 static void take_id(void *context, struct slice id, uint64_t index)
 {
-    struct rows *rows = context;
+    struct verify_index *reading = context;
 
-    if (index >= rows->first)
-        add_row(&rows->sum, id.data, index);
+    if (index >= reading->first)
+        add_row(&reading->rows, id.data, index);
 }
 
 static void pass_posting(void *context, char kind, struct slice value, uint64_t index)
@@ -59,6 +54,31 @@ static void pass_posting(void *context, char kind, struct slice value, uint64_t 
     (void)kind;
     (void)value;
     (void)index;
+}
+
+static void *read_rows(void *context)
+{
+    struct verify_index *index = context;
+
+    index->status = index_rows_ids(index->store, index->size, take_id, index, &index->error);
+    if (index->status == STATUS_OK)
+        index->status = index_rows_terms(index->store, index->size, pass_posting, NULL, &index->error);
+    return NULL;
+}
+
+void verify_index_start(struct verify_index *index, struct store *store, uint64_t first, uint64_t size, uint64_t seed)
+{
+    *index = (struct verify_index){.store = store, .first = first, .size = size, .rows.seed = seed};
+    index->started = pthread_create(&index->thread, NULL, read_rows, index) == 0;
+    if (!index->started)
+        read_rows(index);
+}
+
+void verify_index_wait(struct verify_index *index)
+{
+    if (index->started)
+        pthread_join(index->thread, NULL);
+    index->started = false;
 }
 
 /* ---- where they differ ---- */
@@ -123,13 +143,11 @@ static enum status find_difference(struct store *store, uint64_t first, uint64_t
                          (unsigned long long)rows->count, (unsigned long long)first, (unsigned long long)look.ids.count);
 }
 
-enum status verify_index_finish(struct store *store, uint64_t first, uint64_t size, const struct index_sum *ids,
-                                struct error *error)
+enum status verify_index_compare(const struct verify_index *index, const struct index_sum *ids, struct error *error)
 {
-    struct rows rows = {.first = first, .sum.seed = ids->seed};
-    enum status status = index_rows_ids(store, size, take_id, &rows, error);
-
-    if (status == STATUS_OK && !index_sum_equal(&rows.sum, ids))
-        status = find_difference(store, first, size, &rows.sum, error);
-    return status == STATUS_OK ? index_rows_terms(store, size, pass_posting, NULL, error) : status;
+    if (index->status != STATUS_OK)
+        *error = index->error;
+    if (index->status != STATUS_OK || index_sum_equal(&index->rows, ids))
+        return index->status;
+    return find_difference(index->store, index->first, index->size, &index->rows, error);
 }

@@ -10,13 +10,30 @@
 #include "ledger/store.h"
 #include "proto/record.h"
 
+#include <pthread.h>
+
 /* The first entry that the indexes have to have: those before it are in archives, put back or not. What they still have of them
  * is on its way out (trim.h). CORRUPT, too, while a rebuild of the indexes has not been finished. */
 enum status verify_index_first(struct store *store, uint64_t *first, struct error *error) EDICT_MUST_USE;
 /* The row that ids has of an entry, if any, into the sum. */
 void verify_index_add(struct index_sum *ids, const struct record_header *header, uint64_t index, struct slice body);
-/* After all entries from `first` to `size`. */
-enum status verify_index_finish(struct store *store, uint64_t first, uint64_t size, const struct index_sum *ids,
-                                struct error *error) EDICT_MUST_USE;
+
+/* Reads the rows in a thread, beside the entries. */
+struct verify_index {
+    struct store *store;
+    uint64_t first, size;
+    struct index_sum rows; /* of ids */
+    pthread_t thread;
+    bool started;
+    enum status status;
+    struct error error;
+};
+
+void verify_index_start(struct verify_index *index, struct store *store, uint64_t first, uint64_t size, uint64_t seed);
+/* Waits for it; also where nothing was started. */
+void verify_index_wait(struct verify_index *index);
+/* After all entries from `first` to `size`, and the wait: what they imply, against what there is. */
+enum status verify_index_compare(const struct verify_index *index, const struct index_sum *ids,
+                                 struct error *error) EDICT_MUST_USE;
 
 #endif
