@@ -463,6 +463,44 @@ START_TEST(a_log_half_made_is_made_whole)
 }
 END_TEST
 
+/* Whichever cannot be made: nothing has been written yet. */
+START_TEST(a_log_that_could_not_be_made_is_made_later)
+{
+    struct wal *wal;
+
+    for (unsigned file = 0; file < WAL_FILES; file++) {
+        char path[80];
+
+        snprintf(path, sizeof path, "%s/%s.new", fixture.folder, wal_fixture_names[file]);
+        ck_assert_int_eq(mkdir(path, 0700), 0); /* in its way */
+        ck_assert_int_eq(wal_fixture_open_log(&wal), STATUS_IO);
+        ck_assert_int_eq(rmdir(path), 0);
+        wal_close(wal_fixture_open_well());
+        for (unsigned made = 0; made < WAL_FILES; made++)
+            wal_fixture_remove_file(made);
+    }
+}
+END_TEST
+
+/* What was asked for before the log went on, and could be in the store that was opened meanwhile. */
+START_TEST(a_reader_of_another_moment_begins_anew)
+{
+    struct wal *wal = wal_fixture_open_well();
+    uint64_t needed;
+
+    wal_fixture_append(wal, 100, 'a');
+    ck_assert_int_eq(wal_needed(fixture.folder, &needed, &fixture.error), STATUS_OK);
+    ck_assert_int_eq(wal_read(fixture.folder, needed, &wal_fixture_store, &fixture.error), STATUS_OK);
+    ck_assert_uint_eq(fixture.out.count, 1);
+    ck_assert_int_eq(wal_read(fixture.folder, needed + 2, &wal_fixture_store, &fixture.error), STATUS_CONFLICT);
+    ck_assert_int_eq(wal_settle(wal, &fixture.error), STATUS_OK);
+    wal_fixture_append(wal, 100, 'b');
+    ck_assert_int_eq(wal_read(fixture.folder, needed, &wal_fixture_store, &fixture.error), STATUS_CONFLICT);
+    ck_assert_uint_eq(fixture.out.count, 1);
+    wal_close(wal);
+}
+END_TEST
+
 START_TEST(a_damaged_first_block_is_refused)
 {
     static struct bytes bytes;
@@ -529,6 +567,8 @@ int main(void)
     tcase_add_test(tests, a_payload_does_not_pose_as_an_endless_record);
     tcase_add_test(tests, a_half_that_is_missing_is_not_taken_for_new);
     tcase_add_test(tests, a_log_half_made_is_made_whole);
+    tcase_add_test(tests, a_log_that_could_not_be_made_is_made_later);
+    tcase_add_test(tests, a_reader_of_another_moment_begins_anew);
     tcase_add_test(tests, a_damaged_first_block_is_refused);
     tcase_add_test(tests, a_newer_format_is_refused_with_advice);
     suite_add_tcase(suite, tests);
