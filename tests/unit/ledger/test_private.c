@@ -232,6 +232,41 @@ START_TEST(erased_values_leave_the_files)
 }
 END_TEST
 
+static struct {
+    const struct store_ops *ops;
+    struct ledger *ledger;
+    uint64_t index;
+} meanwhile;
+
+static enum status scrub_while_erased(struct store *store, enum store_family family, struct slice from, struct slice to,
+                                      struct error *error)
+{
+    erase(meanwhile.ledger, meanwhile.index, SLICE("/request/command"));
+    return meanwhile.ops->scrub(store, family, from, to, error);
+}
+
+START_TEST(what_is_erased_during_a_scrub_needs_another)
+{
+    struct store *store = open_store(_i);
+    struct store_ops ops = *store->ops;
+    struct error error = {0};
+    uint64_t first;
+
+    meanwhile.ops = store->ops;
+    meanwhile.ledger = open_ledger(store);
+    first = put_two(meanwhile.ledger, "first");
+    meanwhile.index = put_two(meanwhile.ledger, canary);
+    erase(meanwhile.ledger, first, SLICE("/request/command"));
+    ops.scrub = scrub_while_erased;
+    store->ops = &ops;
+    ck_assert_int_eq(ledger_scrub(meanwhile.ledger, &error), STATUS_OK);
+    store->ops = meanwhile.ops;
+    scrub(meanwhile.ledger);
+    ledger_close(meanwhile.ledger);
+    store->ops->close(store);
+}
+END_TEST
+
 /* Flips a bit of the block in which a table file has `text`. */
 static void damage_table_with(const char *text)
 {
@@ -412,6 +447,7 @@ int main(void)
     tcase_add_loop_test(tests, values_come_and_go_with_entries, 0, 2);
     tcase_add_loop_test(tests, erased_values_leave_the_files, 0, 2);
     tcase_add_loop_test(tests, a_backup_has_nothing_that_was_erased, 0, 2);
+    tcase_add_loop_test(tests, what_is_erased_during_a_scrub_needs_another, 0, 2);
     tcase_add_test(tests, a_compaction_that_fails_is_no_scrub);
     tcase_add_loop_test(tests, a_restart_scrubs_what_a_crash_left, 0, 2);
     tcase_add_loop_test(tests, a_newer_format_is_refused, 0, 4);
