@@ -30,8 +30,8 @@ struct live_store {
     char wrong[LIVE_WRONG_MAX]; /* what others find; theirs alone */
 };
 
-/* A folder, with nothing in it; and without it. */
-void live_store_begin(struct live_store *live, uint64_t salt);
+/* A folder, with nothing in it; and without it. `quick`: in memory, where there is a file system for that. */
+void live_store_begin(struct live_store *live, uint64_t salt, bool quick);
 void live_store_end(struct live_store *live);
 void live_store_open(struct live_store *live);
 void live_store_close(struct live_store *live);

@@ -115,7 +115,7 @@ START_TEST(what_a_copy_left_when_it_was_killed_goes)
     static struct live_store live;
     char path[64];
 
-    live_store_begin(&live, 7);
+    live_store_begin(&live, 7, false);
     snprintf(path, sizeof path, "%s/copying", live.folder);
     ck_assert_int_eq(mkdir(path, 0700), 0);
     strcat(path, "/files");

@@ -61,7 +61,7 @@ START_TEST(a_new_store_knows_that_it_has_a_log)
     struct live_state state;
     char path[64];
 
-    live_store_begin(&live, 5);
+    live_store_begin(&live, 5, false);
     live_store_open(&live);
     for (int file = 0; file < 2; file++) {
         snprintf(path, sizeof path, "%s/edict-%d.wal", live.folder, file);
@@ -137,7 +137,7 @@ START_TEST(after_a_kill_it_is_one_commits_state)
     static struct live_store live;
     struct seen *seen = seen_new();
 
-    live_store_begin(&live, 4);
+    live_store_begin(&live, 4, false);
     live.async = _i == 1;
     for (uint64_t i = model_rounds(KILLS); i > 0; i--) {
         kill_in_the_middle(&live, live.state.past + 1 + model_below(&live.trace, 1500));

@@ -12,7 +12,11 @@
 #include <stdarg.h>
 #include <string.h>
 
-enum { COMMITS_BEFORE = 5, MOMENTS_MAX = 100 };
+enum {
+    COMMITS_BEFORE = 5,
+    MOMENTS_MAX = 100,
+    STEP = MODEL_UNDER_TSAN ? 4 : 1 /* reader and writer take turns: no race to see */
+};
 
 typedef void (*writer_act)(struct live_store *live);
 
@@ -140,7 +144,7 @@ enum { ACTS = sizeof acts / sizeof *acts };
 /* Has been there for a while: lives before this one, whose logs may still be there. */
 static void make_store(bool async, uint64_t salt)
 {
-    live_store_begin(&live, salt);
+    live_store_begin(&live, salt, true);
     live.trace.state = salt; /* the same each time */
     live.async = async;
     live_store_open(&live);
@@ -178,7 +182,7 @@ START_TEST(a_reader_sees_one_moment_whatever_the_writer_does)
 
     act = acts[_i % ACTS];
     while (at < MOMENTS_MAX && read_at(at, async))
-        at++;
+        at += STEP;
     ck_assert_uint_gt(at, 8);
     ck_assert_uint_lt(at, MOMENTS_MAX);
 }
