@@ -21,12 +21,6 @@ static void ledger_wake(void *context)
 
 /* ---- opening ---- */
 
-static void index_key(uint64_t index, unsigned char key[8])
-{
-    for (int i = 0; i < 8; i++)
-        key[i] = (unsigned char)(index >> (56 - 8 * i));
-}
-
 static struct ledger *ledger_new(struct store *store, const struct ledger_options *options)
 {
     struct ledger *ledger = calloc(1, sizeof *ledger);
@@ -87,7 +81,7 @@ static enum status check_end(struct ledger *ledger, struct error *error)
     bool past = false;
     enum status status;
 
-    index_key(ledger->next_index, from);
+    u64be_put(from, ledger->next_index);
     status = ledger->store->ops->scan(ledger->store, STORE_ENTRIES, slice_from(from, sizeof from), (struct slice){0}, false,
                                       take_entry, &past, error);
     if (status != STATUS_OK || !past)

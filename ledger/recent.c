@@ -37,8 +37,8 @@ struct row_term {
 
 struct row_reader {
     bool (*wants)(void *context, const struct row_term *term);
-    enum status (*add)(void *context,
-                       uint64_t index); /* an index of the term asked about last: OK, NO_MEMORY, CORRUPT, or GONE */
+    /* An index of the term asked about last: OK, NO_MEMORY, CORRUPT, or GONE past the end. */
+    enum status (*add)(void *context, uint64_t index);
     void *context;
     enum status status;
 };
