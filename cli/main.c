@@ -38,7 +38,9 @@ static const char help[] =
     "      --agent NAME [--before TIME]           of all of an agent's decisions, instead of ids\n"
     "  edict ledger verify [--key VERIFIER-KEY]   the files in --data, without a server; and that this key has signed them\n"
     "  edict ledger rebuild                       folds the entries in --data anew and compares the state with it\n"
-    "  edict ledger reindex                       both indexes anew from the entries in --data; edictd must not run\n"
+    "  edict ledger reindex [--check]             both indexes anew from the entries in --data; edictd must not run. --check: "
+    "only\n"
+    "                                             says whether every entry is under its terms, and under no others\n"
     "  edict ledger backup DIR [--with-key]       a running server's ledger into a new folder; --offline: of --data\n"
     "  edict ledger restore BACKUP --reason TEXT  verifies it, makes --data of it, and goes on under a new origin and key\n"
     "      [--origin NAME] [--key VERIFIER-KEY] [--archive DIR | --unfolded]\n"
@@ -106,7 +108,7 @@ static const char *const valued_flags[] = {"server",
                                            NULL};
 static const char *const plain_flags[] = {"json",     "help",     "version",        "all",      "coverage", "follow",
                                           "watch",    "offline",  "fail-if-looser", "with-key", "append",   "progress",
-                                          "cosigned", "unfolded", "erase-redacted", NULL};
+                                          "cosigned", "unfolded", "erase-redacted", "check",    NULL};
 
 enum { ARENA_CAP = 512 * 1024 * 1024 };
 

@@ -1,7 +1,8 @@
 /*
  * The part of verification that is about the indexes: every row of both can be read and has a valid form, and ids has one row
  * for each decision among the entries and no other. That is found by sums of hashes over both (index_sum.h), so that nothing is
- * looked up but where they differ. Which terms an entry has is not known here (engine/terms.h): of terms, only the form counts.
+ * looked up but where they differ. Which terms an entry has is not known here (engine/terms.h): of terms, only the form counts,
+ * and engine/index_check.h compares them.
  */
 #ifndef EDICT_LEDGER_VERIFY_INDEX_H
 #define EDICT_LEDGER_VERIFY_INDEX_H

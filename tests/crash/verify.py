@@ -185,6 +185,8 @@ class Check:
     def offline(self):
         verified = self.server.cli("ledger", "verify")
         self.expect(verified.returncode == 0, f"ledger verify: {verified.stdout}{verified.stderr}")
+        indexed = self.server.cli("ledger", "reindex", "--check")
+        self.expect(indexed.returncode == 0, f"ledger reindex --check: {indexed.stdout}{indexed.stderr}")
         rebuilt = self.server.cli("ledger", "rebuild")
         self.expect(rebuilt.returncode == 0 and " 0 differ" in rebuilt.stdout, f"ledger rebuild: {rebuilt.stdout}{rebuilt.stderr}")
 

@@ -107,6 +107,7 @@ def test_entries_are_archived_while_decisions_go_on(simple, go_archive, go_verif
     whole = ledger_json(simple.folder, "verify", *both)
     assert whole["archived"] == 0 and whole["root"] == alone["root"] and whole["entries"] == alone["entries"]
     assert ledger_json(simple.folder, "rebuild", *both)["differences"] == 0
+    assert ledger_json(simple.folder, "reindex", "--check")["entries"] == ledger_json(simple.folder, "reindex", "--check", *both)["entries"] == alone["entries"] - to
     replayed = ledger_json(simple.folder, "replay", *both)
     assert replayed["decisions"] == 1001 + len(decided) and replayed["differences"] == replayed["unreplayable"] == 0
     backtest = json.loads(cli(simple.folder, "policy", "backtest", simple.policies, "--json", *both).stdout)

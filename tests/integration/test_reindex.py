@@ -109,6 +109,11 @@ def test_a_whole_ledger_is_valid(whole, copy):
     assert run.returncode == 0, run.stderr
     run = copy.cli("ledger", "verify", data=whole.backup)
     assert run.returncode == 0, run.stderr
+    for folder in (copy.folder, whole.backup):
+        run = copy.cli("ledger", "reindex", "--check", "--json", data=folder)
+        assert run.returncode == 0, run.stderr
+        found = json.loads(run.stdout)
+        assert found["valid"] and found["entries"] > DECISIONS and found["rows"] > 8 * DECISIONS  # agent, tier, operation, rule, type, three words
 
 
 @pytest.mark.parametrize("families", [("ids",), ("postings",), ("ids", "postings")])
@@ -116,6 +121,8 @@ def test_a_damaged_index_is_seen_and_made_anew(whole, copy, families):
     for family in families:
         damage(copy.folder, family)
     refused(copy.cli("ledger", "verify"), f"index of {'ids' if 'ids' in families else 'terms'} is damaged", "checksum", "edict ledger reindex --data DIR")
+    if "postings" in families:
+        refused(copy.cli("ledger", "reindex", "--check"), "index of terms is damaged", "edict ledger reindex --data DIR")
     run = copy.cli("ledger", "reindex", "--json")
     assert run.returncode == 0, run.stderr
     entries = json.loads(run.stdout)["entries"]
@@ -127,8 +134,9 @@ def test_a_damaged_index_is_seen_and_made_anew(whole, copy, families):
     assert whole.ask(copy) == whole.answers
     decide(copy, range(2100))  # and it goes on, past the next multiple of 2,048
     copy.stop()
-    run = copy.cli("ledger", "verify")
-    assert run.returncode == 0, run.stderr
+    for words in (["verify"], ["reindex", "--check"]):
+        run = copy.cli("ledger", *words)
+        assert run.returncode == 0, run.stderr
 
 
 def test_a_damaged_backup_is_not_restored_and_can_be_repaired(whole, copy, tmp_path):

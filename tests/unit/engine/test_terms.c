@@ -1,4 +1,5 @@
 /* What entries are found by: live, in a ledger that is older than the index of a term, and after the index was rebuilt. */
+#include "engine/index_check.h"
 #include "engine/reindex.h"
 #include "engine/terms.h"
 #include "ledger/index_version.h"
@@ -360,6 +361,93 @@ START_TEST(a_damaged_index_is_rebuilt)
 }
 END_TEST
 
+/* ---- what is well formed and wrong ---- */
+
+/* Which needs the store for itself. */
+static enum status check(struct error *error)
+{
+    uint64_t entries = 0, rows = 0;
+    enum status status;
+
+    *error = (struct error){0};
+    ledger_close(ledger);
+    ledger = NULL;
+    status = index_check_run(&(struct index_check){.store = store}, &entries, &rows, error);
+    open_ledger();
+    if (status == STATUS_OK)
+        ck_assert(entries > 0 && rows > entries);
+    return status;
+}
+
+static void change_row(struct slice key, const struct slice *value)
+{
+    struct store_batch *batch = store->ops->batch_new(store);
+    struct error error;
+
+    if (value)
+        store_put(batch, STORE_POSTINGS, key, *value);
+    else
+        batch->ops->remove(batch, STORE_POSTINGS, key);
+    ck_assert_int_eq(store->ops->commit(store, batch, true, &error), STATUS_OK);
+    store->ops->batch_delete(batch);
+}
+
+/* The first row by term of a rule, as it was. */
+struct taken {
+    struct slice key, value;
+};
+
+static bool take_rule(void *context, const struct store_visit *row)
+{
+    struct taken *taken = context;
+
+    if (row->key.data[0] != LEDGER_TERM_RULE || taken->key.data)
+        return true;
+    taken->key = arena_copy(&arena, row->key);
+    taken->value = arena_copy(&arena, row->value);
+    return false;
+}
+
+START_TEST(an_entry_is_under_its_terms_and_no_others)
+{
+    struct taken taken = {0};
+    struct slice shorter, other;
+    struct error error = {0};
+
+    fill(ALL, false);
+    ck_assert_msg(check(&error) == STATUS_OK, "%s", error.message);
+    ck_assert_int_eq(
+        store->ops->scan(store, STORE_POSTINGS, (struct slice){0}, (struct slice){0}, false, take_rule, &taken, &error),
+        STATUS_OK);
+    ck_assert(taken.key.data && taken.value.size > 1);
+    shorter = slice_sub(taken.value, 0, taken.value.size - 1);
+    change_row(taken.key, &shorter); /* an entry less */
+    ck_assert_int_eq(check(&error), STATUS_CORRUPT);
+    ck_assert_ptr_nonnull(strstr(error.message, "by rule it has"));
+    ck_assert_ptr_nonnull(strstr(error.message, "reindex"));
+    change_row(taken.key, NULL); /* all of them under another rule */
+    other = arena_copy(&arena, taken.key);
+    ((char *)(uintptr_t)other.data)[1] ^= 1;
+    change_row(other, &taken.value);
+    ck_assert_int_eq(check(&error), STATUS_CORRUPT);
+    ck_assert_ptr_nonnull(strstr(error.message, "others"));
+    change_row(other, NULL);
+    change_row(taken.key, &taken.value);
+    ck_assert_msg(check(&error) == STATUS_OK, "%s", error.message);
+}
+END_TEST
+
+START_TEST(an_older_index_lacks_what_it_lacks)
+{
+    struct error error = {0};
+
+    make_older_ledger();
+    ck_assert_msg(check(&error) == STATUS_OK, "%s", error.message);
+    reindex();
+    ck_assert_msg(check(&error) == STATUS_OK, "%s", error.message);
+}
+END_TEST
+
 static void check_words(const char *command, const char *const *expected)
 {
     struct decision decision = {.request.command = slice_from_str(command)};
@@ -411,6 +499,8 @@ int main(void)
     tcase_add_test(tests, a_rebuilt_index_is_whole);
     tcase_add_test(tests, half_an_index_is_not_used);
     tcase_add_test(tests, a_damaged_index_is_rebuilt);
+    tcase_add_test(tests, an_entry_is_under_its_terms_and_no_others);
+    tcase_add_test(tests, an_older_index_lacks_what_it_lacks);
     tcase_add_test(tests, commands_are_indexed_by_their_first_words);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
