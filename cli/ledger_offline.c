@@ -57,7 +57,7 @@ enum status ledger_offline_open_at_rest(struct command *command, struct store **
     return ledger_offline_open(command, store, error);
 }
 
-static void print_signature(const struct command *command, const struct custody_signature *signature)
+static void print_signature(const struct command *command, const struct custody_signature *signature, uint64_t entries)
 {
     struct buf key;
 
@@ -69,8 +69,9 @@ static void print_signature(const struct command *command, const struct custody_
     else if (command->json)
         printf(",\"signed\":null");
     else if (signature->size > 0)
-        printf("the first %llu of them are what the last checkpoint says, signed by %.*s\n",
-               (unsigned long long)signature->size, SLICE_ARG(buf_slice(&key)));
+        printf("the first %llu of them are what the last checkpoint says, signed by %.*s%s\n",
+               (unsigned long long)signature->size, SLICE_ARG(buf_slice(&key)),
+               signature->size < entries ? "; nobody has signed for those after" : "");
     else
         printf(
             "no signature was checked: here is no checkpoint and no key. Whoever wrote these files can have written others\n");
@@ -86,13 +87,13 @@ static void print_verified(const struct command *command, const struct verify_re
         printf("{\"entries\":%llu,\"archived\":%llu,\"bytes\":%llu,\"root\":\"%.*s\",\"redacted\":%llu,\"erased\":%llu",
                (unsigned long long)result->entries, (unsigned long long)result->archived, (unsigned long long)result->bytes,
                DIGEST_HEX_SIZE, root, (unsigned long long)result->redacted, (unsigned long long)result->erased);
-        print_signature(command, signature);
+        print_signature(command, signature, result->entries);
         puts(",\"valid\":true}");
         return;
     }
     printf("%llu entries, %llu bytes, root %.*s: valid\n", (unsigned long long)result->entries,
            (unsigned long long)result->bytes, DIGEST_HEX_SIZE, root);
-    print_signature(command, signature);
+    print_signature(command, signature, result->entries);
     if (result->archived > 0)
         printf("%llu of them are archived: their hashes are what the root says; with --archive DIR they are looked at, too\n",
                (unsigned long long)result->archived);
@@ -112,7 +113,7 @@ static enum status check_signature(struct command *command, struct store *store,
         return error_set(error, STATUS_CORRUPT, command->data,
                          "it has no ledger.vkey and no ledger.checkpoint, so nothing in it is signed by the key given");
     if (status == STATUS_OK || status == STATUS_NOT_FOUND)
-        status = backup_check_manifest(command->data, &found, error);
+        status = backup_check_manifest(command->data, store, &found, error);
     return status;
 }
 
@@ -215,10 +216,6 @@ int ledger_offline_reindex(struct command *command)
     if (args_has(command->args, "check"))
         return check_index(command);
     snprintf(folder, sizeof folder, "%s/ledger", command->data);
-    if (access(folder, F_OK) != 0) { /* opening would make one */
-        error_set(&error, STATUS_NOT_FOUND, folder, "no ledger here; name its folder with --data DIR");
-        return command_fail(&error);
-    }
     status = store_open_rocksdb_to_repair(folder, &options.store, &error);
     progress_begin(&progress, "indexing");
     if (status == STATUS_OK)

@@ -195,6 +195,14 @@ static void link_verifiers(struct opening *opening, const struct note_verifier *
     }
 }
 
+static bool is_archived(struct store *store, uint64_t index)
+{
+    uint64_t archived = 0;
+    struct error none;
+
+    return ledger_store_archived(store, &archived, NULL, &none) == STATUS_OK && index < archived;
+}
+
 /* Rows of state are made from entries: a key is what the entry says, which the tree vouches for. One that is archived is taken
  * from its row. */
 static enum status check_entry(struct opening *opening, struct store *store, const struct lineage_item *item)
@@ -206,8 +214,12 @@ static enum status check_entry(struct opening *opening, struct store *store, con
 
     u64be_put(key, item->index);
     status = store_get(store, STORE_ENTRIES, slice_from(key, sizeof key), &opening->arena, &record, opening->error);
-    if (status == STATUS_NOT_FOUND)
+    if (status == STATUS_NOT_FOUND && is_archived(store, item->index))
         return STATUS_OK;
+    if (status == STATUS_NOT_FOUND)
+        return error_set(opening->error, STATUS_CORRUPT, opening->custody->folder,
+                         "the state has a row of a handover in entry %llu, which is not there",
+                         (unsigned long long)item->index);
     if (status == STATUS_OK)
         status = record_split(record, &header, &body, opening->error);
     if (status == STATUS_OK && (header.type != item->event.type || !slice_equal(body, item->body)))

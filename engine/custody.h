@@ -49,9 +49,10 @@ struct custody_signature {
     uint64_t size;           /* the last checkpoint is over so many entries; 0: a log of one entry, not signed yet */
 };
 /*
- * Of a data directory or a backup whose `store` has `entries`: is the last checkpoint signed by the log's key, and is it over
- * what is there? `key`, unless NULL, is trusted and no other: the key in force has to be it, or to follow from it by the proofs
- * of handovers in the folder. NOT_FOUND where the folder names no key at all; CORRUPT. custody_check.c.
+ * Of a data directory or a backup whose `store` has `entries`: is the last checkpoint signed by the log's key in force, and is
+ * it over what is there? Entries may come after it (`size`). `key`, unless NULL, is trusted and no other: the key in force has
+ * to be it, or to follow from it by the proofs of handovers in the folder. NOT_FOUND where the folder names no key at all;
+ * CORRUPT. custody_check.c.
  */
 enum status custody_check(const char *folder, struct store *store, uint64_t entries, const struct note_verifier *key,
                           struct custody_signature *out, struct error *error) EDICT_MUST_USE;

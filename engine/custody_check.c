@@ -12,6 +12,10 @@ enum { CHECK_ARENA_CAP = 64 << 20, CHECK_ARENA_BLOCK = 16384, HANDOVER_PROOF_MAX
 struct checking {
     const char *folder;
     struct store *store;
+    /* Keys, each of which has handed over to the next; the last one is in force, since this entry. */
+    struct note_verifier trusted[NOTE_VERIFIERS_MAX];
+    size_t trusted_count;
+    uint64_t handed_over;
     struct arena arena;
     struct error *error;
 };
@@ -69,19 +73,28 @@ static bool hands_over(const struct lineage_item *item, const struct note_verifi
            note_verifier_parse(item->event.handover.old_key, &old, &none) == STATUS_OK && note_verifier_equal(&old, from);
 }
 
-/* From the key that is trusted to the one in force. */
+static void trust(struct checking *checking, const struct note_verifier *key)
+{
+    if (checking->trusted_count < NOTE_VERIFIERS_MAX)
+        checking->trusted[checking->trusted_count++] = *key;
+}
+
+/* From the key that is trusted to the one in force, which is the last of `trusted` then. */
 static enum status follow(struct checking *checking, const struct note_verifier *key, const struct note_verifier *current)
 {
     struct note_verifier at = *key;
     struct lineage lineage;
     enum status status = lineage_read(checking->store, &checking->arena, &lineage, checking->error);
 
+    trust(checking, &at);
     for (size_t i = 0; status == STATUS_OK && i < lineage.count; i++) {
         if (!hands_over(&lineage.items[i], &at))
             continue;
         status = check_handover(checking, &lineage.items[i], &at);
         if (status == STATUS_OK)
             status = note_verifier_parse(lineage.items[i].event.handover.new_key, &at, checking->error);
+        trust(checking, &at);
+        checking->handed_over = lineage.items[i].index;
     }
     if (status == STATUS_OK && !note_verifier_equal(&at, current))
         status = error_set(checking->error, STATUS_CORRUPT, checking->folder,
@@ -89,28 +102,72 @@ static enum status follow(struct checking *checking, const struct note_verifier 
     return status;
 }
 
+/* Nobody is trusted but the files: then their key in force, and before its handover the one that they say it followed. */
+static enum status trust_files(struct checking *checking, const struct custody *custody)
+{
+    struct lineage lineage;
+    const struct lineage_item *handover;
+    enum status status = lineage_read(checking->store, &checking->arena, &lineage, checking->error);
+
+    if (status != STATUS_OK)
+        return status;
+    if (custody->verifier_count > 1 && (handover = lineage_handover(&lineage))) {
+        checking->handed_over = handover->index;
+        trust(checking, &custody->verifiers[1]);
+    }
+    trust(checking, &custody->verifiers[0]);
+    return STATUS_OK;
+}
+
+/*
+ * By the key in force. Only a checkpoint that the handover is not in may be of the key before: a stop came between. Neither of
+ * earlier keys nor of an origin that the log has left: whoever got hold of one of theirs could sign what he likes.
+ */
+static enum status read_checkpoint(struct checking *checking, struct checkpoint *last)
+{
+    size_t count = checking->trusted_count;
+    struct slice bytes;
+    struct error detail;
+    enum status status = log_checkpoint_read(checking->folder, &checking->trusted[count - 1], 1, &checking->arena, &bytes, last,
+                                             checking->error);
+
+    if (status != STATUS_CORRUPT || count < 2 ||
+        log_checkpoint_read(checking->folder, &checking->trusted[count - 2], 1, &checking->arena, &bytes, last, &detail) !=
+            STATUS_OK ||
+        last->size > checking->handed_over)
+        return status;
+    return STATUS_OK;
+}
+
 static enum status check(struct checking *checking, uint64_t entries, const struct note_verifier *key,
                          struct custody_signature *out)
 {
+    const struct note_verifier *current;
     struct custody custody;
     struct checkpoint last;
-    struct slice bytes;
     enum status status = custody_verifiers(checking->folder, checking->store, &custody, checking->error);
 
     if (status != STATUS_OK)
         return status;
-    out->by = custody.verifiers[0];
-    if (key)
-        status = follow(checking, key, &out->by);
-    if (status == STATUS_OK)
-        status = custody_compare(&custody, checking->store, entries, checking->error);
-    if (status == STATUS_OK)
-        status = log_checkpoint_read(checking->folder, custody.verifiers, custody.verifier_count, &checking->arena, &bytes,
-                                     &last, checking->error);
-    if (status == STATUS_NOT_FOUND) /* nothing but its first entry */
-        return STATUS_OK;
+    status = key ? follow(checking, key, &custody.verifiers[0]) : trust_files(checking, &custody);
+    if (status != STATUS_OK)
+        return status;
+    current = &checking->trusted[checking->trusted_count - 1];
+    out->by = *current;
+    status = read_checkpoint(checking, &last);
+    if (status == STATUS_NOT_FOUND && entries <= 1 && !key)
+        return STATUS_OK; /* a first start that was interrupted before it signed */
+    if (status == STATUS_NOT_FOUND)
+        return error_set(
+            checking->error, STATUS_CORRUPT, checking->folder,
+            "ledger.checkpoint is missing, the last checkpoint that was signed: nothing says that the %llu entries "
+            "here are all",
+            (unsigned long long)entries);
+    if (status != STATUS_OK)
+        return status;
     out->size = last.size;
-    return status;
+    return log_checkpoint_compare(checking->folder, checking->trusted, checking->trusted_count, (struct slice){0},
+                                  checking->store, entries, checking->error);
 }
 
 enum status custody_check(const char *folder, struct store *store, uint64_t entries, const struct note_verifier *key,
@@ -132,7 +189,7 @@ enum status custody_check_store(const char *folder, struct error *error)
     char path[FILE_PATH_MAX];
     enum status status = file_path(path, folder, "ledger", error);
 
-    if (status != STATUS_OK || store_exists_rocksdb(path) || !file_folder_is_empty(path))
+    if (status != STATUS_OK || store_look_rocksdb(path) != STORE_ABSENT)
         return status;
     for (size_t i = 0; i < sizeof traces / sizeof *traces && status == STATUS_OK; i++) {
         status = file_path(path, folder, traces[i], error);

@@ -68,6 +68,12 @@ static enum status add_entry(void *context, uint64_t index, struct slice record,
     return status;
 }
 
+/* Before there were commands in the index, a decision was found by more of its rules. */
+static char kind_of_version(char kind)
+{
+    return kind == LEDGER_TERM_RULE ? LEDGER_TERM_COMMAND : kind;
+}
+
 static enum status begin(struct checking *checking, uint64_t *first, struct error *error)
 {
     uint64_t seed;
@@ -79,7 +85,7 @@ static enum status begin(struct checking *checking, uint64_t *first, struct erro
         status = verify_index_first(checking->store, first, error);
     for (size_t i = 0; status == STATUS_OK && i < KINDS; i++) {
         checking->implied[i].seed = checking->found[i].seed = seed;
-        status = index_version_from(checking->store, kinds[i].kind, checking->size, &checking->from[i], error);
+        status = index_version_from(checking->store, kind_of_version(kinds[i].kind), checking->size, &checking->from[i], error);
         checking->from[i] = checking->from[i] > *first ? checking->from[i] : *first;
     }
     return status;

@@ -5,14 +5,15 @@
 #include "ledger/index_version.h"
 #include "ledger/recent.h"
 
-enum { REINDEX_ARENA_MAX = 512 << 20 };
+enum { REINDEX_RECORD_MAX = 64 << 20, REINDEX_VALUES_MAX = 64 << 20 /* of at most RECENT_SPAN entries */ };
 
 struct reindex {
     const struct reindex_options *options;
     struct store *store;
     struct store_batch *batch;
     struct postings postings;
-    struct arena arena; /* of a group's records */
+    struct arena arena;  /* of one record */
+    struct arena values; /* of a group's terms */
 };
 
 static enum status commit(struct reindex *reindex, bool sync, struct error *error)
@@ -45,20 +46,33 @@ static void put_id(struct reindex *reindex, const struct terms_record *found)
         store_put(reindex->batch, STORE_IDS, slice_from(id.bytes, UUID_SIZE), slice_from(index, sizeof index));
 }
 
+/* Until the group is written; as much of them as the index has. */
+static bool keep_terms(struct reindex *reindex, struct ledger_entry *entry)
+{
+    bool ok = true;
+
+    for (size_t i = 0; i < entry->term_count; i++) {
+        struct ledger_term *term = &entry->terms[i];
+        struct slice cut = postings_cut(term->value);
+
+        term->value = arena_copy(&reindex->values, cut);
+        ok = ok && (term->value.data || cut.size == 0);
+    }
+    return ok;
+}
+
 static enum status add_entry(void *context, uint64_t index, struct slice record, struct error *error)
 {
     struct reindex *reindex = context;
-    struct terms_record *found = arena_zalloc(&reindex->arena, sizeof *found);
-    struct slice copy = arena_copy(&reindex->arena, record); /* terms point into it until the group is written */
+    struct terms_record found;
     enum status status;
 
-    if (!found || !copy.data)
-        return error_set(error, STATUS_NO_MEMORY, "", "out of memory");
-    status = terms_of_record(reindex->store, index, copy, &reindex->arena, found, error);
-    if (status == STATUS_OK && !postings_add(&reindex->postings, &found->entry))
+    arena_reset(&reindex->arena);
+    status = terms_of_record(reindex->store, index, record, &reindex->arena, &found, error);
+    if (status == STATUS_OK && !(keep_terms(reindex, &found.entry) && postings_add(&reindex->postings, &found.entry)))
         status = error_set(error, STATUS_NO_MEMORY, "", "out of memory");
     if (status == STATUS_OK)
-        put_id(reindex, found);
+        put_id(reindex, &found);
     return status;
 }
 
@@ -75,7 +89,7 @@ static enum status add_group(struct reindex *reindex, uint64_t from, uint64_t to
 {
     enum status status;
 
-    arena_reset(&reindex->arena);
+    arena_reset(&reindex->values);
     status = ledger_each(reindex->store, from, to, add_entry, reindex, error);
     if (status == STATUS_OK)
         status = write_group(reindex, from, to, error);
@@ -100,22 +114,22 @@ static enum status add_all(struct reindex *reindex, uint64_t *entries, struct er
     return status;
 }
 
-static enum status pass(void *context, uint64_t index, struct slice record, struct error *error)
+static enum status read_entry(void *context, uint64_t index, struct slice record, struct error *error)
 {
-    (void)context;
-    (void)index;
-    (void)record;
-    (void)error;
-    return STATUS_OK;
+    struct reindex *reindex = context;
+    struct terms_record found;
+
+    arena_reset(&reindex->arena);
+    return terms_of_record(reindex->store, index, record, &reindex->arena, &found, error);
 }
 
-/* Before what there is goes: can every entry be read? */
-static enum status read_all(struct store *store, struct error *error)
+/* Before what there is goes: can the terms of every entry be read? */
+static enum status read_all(struct reindex *reindex, struct error *error)
 {
     uint64_t first = 0;
-    enum status status = ledger_store_first(store, &first, error);
+    enum status status = ledger_store_first(reindex->store, &first, error);
 
-    return status == STATUS_OK ? ledger_each(store, first, UINT64_MAX, pass, NULL, error) : status;
+    return status == STATUS_OK ? ledger_each(reindex->store, first, UINT64_MAX, read_entry, reindex, error) : status;
 }
 
 enum status reindex_run(const struct reindex_options *options, uint64_t *entries, struct error *error)
@@ -127,8 +141,9 @@ enum status reindex_run(const struct reindex_options *options, uint64_t *entries
     if (!reindex.batch)
         return error_set(error, STATUS_NO_MEMORY, "", "out of memory");
     postings_create(&reindex.postings);
-    arena_create(&reindex.arena, 1 << 20, REINDEX_ARENA_MAX);
-    status = read_all(options->store, error);
+    arena_create(&reindex.arena, 65536, REINDEX_RECORD_MAX);
+    arena_create(&reindex.values, 1 << 20, REINDEX_VALUES_MAX);
+    status = read_all(&reindex, error);
     if (status == STATUS_OK)
         status = put_version(&reindex, false, error);
     if (status == STATUS_OK)
@@ -137,6 +152,7 @@ enum status reindex_run(const struct reindex_options *options, uint64_t *entries
         status = add_all(&reindex, entries, error);
     if (status == STATUS_OK)
         status = put_version(&reindex, true, error);
+    arena_destroy(&reindex.values);
     arena_destroy(&reindex.arena);
     postings_destroy(&reindex.postings);
     options->store->ops->batch_delete(reindex.batch);

@@ -79,7 +79,7 @@ enum status restore_check_finished(const char *folder, struct error *error)
         status = file_path(store, folder, "ledger", error);
     if (status != STATUS_OK || !file_exists(work))
         return status;
-    if (store_exists_rocksdb(store)) { /* everything is in place but its last step */
+    if (store_look_rocksdb(store) == STORE_PRESENT) { /* everything is in place but its last step */
         (void)rmdir(work);
         return STATUS_OK;
     }
@@ -151,6 +151,12 @@ static enum status check_signature(struct restore *restore, struct store *store)
     if (status == STATUS_NOT_FOUND)
         return error_set(restore->error, STATUS_NOT_FOUND, options->backup,
                          "the backup names no verifier key (ledger.vkey), so nobody can say whose it is");
+    if (status == STATUS_OK && signature.size != restore->out->verified.entries)
+        status = error_set(
+            restore->error, STATUS_CORRUPT, options->backup,
+            "its checkpoint is over %llu entries, and it has %llu: a backup is signed over all that is in it. If this is "
+            "a copy of a data directory, start edictd on it, or take a backup of it with --offline",
+            (unsigned long long)signature.size, (unsigned long long)restore->out->verified.entries);
     restore->out->old = signature.by;
     restore->out->signed_size = signature.size;
     return status;

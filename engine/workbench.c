@@ -22,7 +22,7 @@ enum status workbench_open(const char *folder, const struct log *log, struct wor
     enum status status = file_path(path, folder, "ledger", error);
 
     *out = (struct workbench){0};
-    if (status == STATUS_OK && !store_exists_rocksdb(path) && file_folder_is_empty(path))
+    if (status == STATUS_OK && store_look_rocksdb(path) == STORE_ABSENT)
         status =
             error_set(error, STATUS_NOT_FOUND, folder, "there is no ledger in this data directory; name it with --data DIR");
     if (status == STATUS_OK)

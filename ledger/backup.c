@@ -63,29 +63,41 @@ static enum status check_copy(const char *partial, struct backup_result *out, st
 
 /* ---- the manifest, read ---- */
 
-static enum status compare_manifest(struct arena *arena, struct slice bytes, const char *path,
+static enum status compare_manifest(struct store *store, const struct backup_result *said, const char *path,
                                     const struct backup_result *found, struct error *error)
 {
+    struct digest root = found->root;
+    enum status status = STATUS_OK;
+
+    if (said->size < found->size)
+        status = proof_root(store, said->size, &root, error);
+    if (status == STATUS_OK && (said->size > found->size || !digest_equal(&said->root, &root)))
+        status = error_set(error, STATUS_CORRUPT, path,
+                           "the ledger beside it, of %llu entries, does not begin with the %llu that were backed up",
+                           (unsigned long long)found->size, (unsigned long long)said->size);
+    return status;
+}
+
+static enum status parse_manifest(struct arena *arena, struct slice bytes, const char *path, struct backup_result *said,
+                                  struct error *error)
+{
     const struct json_limits limits = {.bytes = BACKUP_MANIFEST_MAX, .depth = 4, .members = 64};
-    struct digest root;
     int64_t size = -1;
     cJSON *json;
 
-    if (json_parse(arena, bytes, &limits, &json, error) != STATUS_OK || !json_get_i64(json, "size", &size) ||
-        !digest_parse(json_get_text(json, "root"), &root))
+    if (json_parse(arena, bytes, &limits, &json, error) != STATUS_OK || !json_get_i64(json, "size", &size) || size < 0 ||
+        !digest_parse(json_get_text(json, "root"), &said->root))
         return error_set(error, STATUS_CORRUPT, path, "it does not say validly what was backed up");
-    if (size < 0 || (uint64_t)size != found->size || !digest_equal(&root, &found->root))
-        return error_set(error, STATUS_CORRUPT, path,
-                         "it is of %lld entries with another root hash; the ledger beside it, of %llu entries, is not the one "
-                         "that was backed up",
-                         (long long)size, (unsigned long long)found->size);
+    said->size = (uint64_t)size;
     return STATUS_OK;
 }
 
-enum status backup_check_manifest(const char *folder, const struct backup_result *found, struct error *error)
+enum status backup_check_manifest(const char *folder, struct store *store, const struct backup_result *found,
+                                  struct error *error)
 {
     char path[FILE_PATH_MAX];
     struct arena arena;
+    struct backup_result said;
     struct slice bytes;
     enum status status = file_path(path, folder, manifest_name, error);
 
@@ -94,7 +106,9 @@ enum status backup_check_manifest(const char *folder, const struct backup_result
     arena_create(&arena, 8192, 1 << 20);
     status = file_read(path, &arena, BACKUP_MANIFEST_MAX, &bytes, NULL, error);
     if (status == STATUS_OK)
-        status = compare_manifest(&arena, bytes, path, found, error);
+        status = parse_manifest(&arena, bytes, path, &said, error);
+    if (status == STATUS_OK)
+        status = compare_manifest(store, &said, path, found, error);
     arena_destroy(&arena);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }

@@ -36,7 +36,9 @@ struct backup_result {
 
 /* The store may be written meanwhile. CONFLICT when the target, or what is left of an interrupted backup to it, is there. */
 enum status backup_write(const struct backup_options *options, struct backup_result *out, struct error *error) EDICT_MUST_USE;
-/* Does backup.json say of the ledger beside it what it is? CORRUPT; OK also where there is none, for then it is no backup. */
-enum status backup_check_manifest(const char *folder, const struct backup_result *found, struct error *error) EDICT_MUST_USE;
+/* Does the ledger beside backup.json, of which `found` is known, begin with what that says was backed up? It may have gone on
+ * since. CORRUPT; OK also where there is no backup.json, for then it is no backup. */
+enum status backup_check_manifest(const char *folder, struct store *store, const struct backup_result *found,
+                                  struct error *error) EDICT_MUST_USE;
 
 #endif

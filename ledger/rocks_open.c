@@ -180,26 +180,29 @@ static bool has_files_of_store(const char *folder)
     return found;
 }
 
-bool store_exists_rocksdb(const char *folder)
+enum store_presence store_look_rocksdb(const char *folder)
 {
     char path[FILE_PATH_MAX];
     struct error error;
 
-    return file_path(path, folder, "CURRENT", &error) == STATUS_OK && file_exists(path);
+    if (file_path(path, folder, "CURRENT", &error) == STATUS_OK && file_exists(path))
+        return STORE_PRESENT;
+    return has_files_of_store(folder) ? STORE_REMNANTS : STORE_ABSENT;
 }
 
 /* RocksDB takes a folder without CURRENT for a new store: it would delete all that is there. Opened for reading, it would make
  * the folder. */
-static enum status check_there(const char *folder, bool read_only, struct error *error)
+static enum status check_there(const char *folder, bool make, struct error *error)
 {
-    if (store_exists_rocksdb(folder))
-        return STATUS_OK;
-    if (has_files_of_store(folder))
+    enum store_presence presence = store_look_rocksdb(folder);
+
+    if (presence == STORE_REMNANTS)
         return error_set(error, STATUS_CORRUPT, folder,
                          "files of a ledger are here, and the one named CURRENT is not, without which they are none. Bring it "
                          "back, or restore a backup; nothing was changed");
-    return read_only ? error_set(error, STATUS_NOT_FOUND, folder, "no ledger here; name its data directory with --data DIR")
-                     : STATUS_OK;
+    if (presence == STORE_ABSENT && !make)
+        return error_set(error, STATUS_NOT_FOUND, folder, "no ledger here; name its data directory with --data DIR");
+    return STATUS_OK;
 }
 
 /* ---- the log ---- */
@@ -362,7 +365,7 @@ static enum status open_store(const char *folder, bool read_only, bool repair, s
     if (!store)
         return error_set(error, STATUS_NO_MEMORY, "", "out of memory");
     store->repair = repair;
-    status = check_there(folder, read_only, error);
+    status = check_there(folder, !read_only && !repair, error);
     if (status == STATUS_OK)
         status = read_only ? open_for_reading(store, folder, error) : open_for_writing(store, folder, error);
     if (status == STATUS_OK)

@@ -77,8 +77,13 @@ struct store_batch {
  * only, refused with advice; one of a newer format is refused. Read only nothing is created, NOT_FOUND. A folder that has lost
  * the file that names the others is refused as it is, CORRUPT. */
 enum status store_open_rocksdb(const char *folder, bool read_only, struct store **out, struct error *error) EDICT_MUST_USE;
-/* Is there a store in the folder, which need not exist? */
-bool store_exists_rocksdb(const char *folder);
+/* What is in the folder, which need not exist. */
+enum store_presence {
+    STORE_ABSENT,
+    STORE_REMNANTS, /* tables or logs without the file that names the others: opening says so */
+    STORE_PRESENT
+};
+enum store_presence store_look_rocksdb(const char *folder);
 /* The same, for writing, of a store that is there and may have damaged families, one of which is to be cleared: files are not
  * merged in the background, which would meet the damage, and a writer cannot go on from that. A family that was cleared is as
  * usual. */

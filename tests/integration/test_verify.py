@@ -142,7 +142,101 @@ def test_a_backup_is_what_its_backup_json_says(stopped, tmp_path):
     for name in ("ledger.checkpoint", "ledger.vkey"):
         shutil.copy(first / name, second)
     refused = cli(second, "ledger", "verify")
-    assert refused.returncode == 1 and "backup.json" in refused.stderr and "not the one that was backed up" in refused.stderr
+    assert refused.returncode == 1 and "backup.json" in refused.stderr and "does not begin with the" in refused.stderr
     (second / "backup.json").write_text("{}")
     refused = cli(second, "ledger", "verify")
     assert refused.returncode == 1 and "does not say validly what was backed up" in refused.stderr
+
+
+def signed_by(note, origin, keep):
+    """A checkpoint with only the signature lines that `keep` lets through."""
+    text, signatures = note.split("\n\n", 1)
+    lines = [line for line in signatures.splitlines() if keep(line)]
+    assert lines and all(origin in line for line in lines)
+    return text + "\n\n" + "".join(line + "\n" for line in lines)
+
+
+def test_a_former_key_signs_for_nothing_after_its_handover(stopped, tmp_path):
+    first, origin = stopped.key, stopped.key.split("+")[0]
+    stopped.start()
+    second = json.loads(stopped.cli("ledger", "rotate-key", "--json").stdout)["new_key"]  # both sign for a week
+    decide(stopped, 3)
+    backup = tmp_path / "backup"
+    assert stopped.cli("ledger", "backup", str(backup)).returncode == 0
+    stopped.stop()
+    note = (backup / "ledger.checkpoint").read_text()
+    lines = note.split("\n\n", 1)[1].splitlines()
+    assert len(lines) == 2
+    for key in ([], ["--key", first], ["--key", second]):
+        assert cli(backup, "ledger", "verify", *key).returncode == 0
+    (backup / "ledger.checkpoint").write_text(signed_by(note, origin, lambda line: line == lines[1]))  # the former key's alone
+    for key in ([], ["--key", first], ["--key", second]):
+        assert cli(backup, "ledger", "verify", *key).returncode == 1, key
+        assert cli(tmp_path / "new", "ledger", "restore", backup, "--reason", "r", *key).returncode == 1, key
+    (backup / "ledger.checkpoint").write_text(signed_by(note, origin, lambda line: line == lines[0]))
+    assert ledger_json(backup, "verify", "--key", first)["signed"]["key"] == second
+
+
+def test_who_says_that_he_came_before_a_key_does_not_sign_for_it(stopped, tmp_path):
+    """The forger's log says that his key handed over to the one that is trusted, which is public; and he signs alone."""
+    victim = stopped.key
+    stopped.start()
+    rotated = json.loads(stopped.cli("ledger", "rotate-key", "--json").stdout)
+    backup = tmp_path / "backup"
+    assert stopped.cli("ledger", "backup", str(backup)).returncode == 0
+    stopped.stop()
+    # Here `victim` plays the forger, who handed over to `new_key` without its consent: only his signature is there.
+    note = (backup / "ledger.checkpoint").read_text()
+    mine = [line for line in note.split("\n\n", 1)[1].splitlines()][1]
+    (backup / "ledger.checkpoint").write_text(signed_by(note, victim.split("+")[0], lambda line: line == mine))
+    refused = cli(backup, "ledger", "verify", "--key", rotated["new_key"])
+    assert refused.returncode == 1 and "ledger.checkpoint" in refused.stderr
+
+
+def test_a_ledger_cut_to_its_first_entry_is_not_signed(stopped, new_server, simple_policies, tmp_path):
+    other = tmp_path / "other"
+    begun = new_server(name="begun", policies=simple_policies)
+    begun.stop()
+    shutil.copytree(begun.folder, other)
+    for name in ("ledger.checkpoint", "ledger.key", "ledger.vkey"):
+        (other / name).unlink()
+    shutil.copy(stopped.folder / "ledger.vkey", other)
+    refused = cli(other, "ledger", "verify", "--key", stopped.key)
+    assert refused.returncode == 1 and "ledger.checkpoint is missing" in refused.stderr
+    assert cli(tmp_path / "new", "ledger", "restore", other, "--reason", "r", "--key", stopped.key).returncode == 1
+
+
+def test_entries_that_nobody_signed_for_are_not_restored(stopped, tmp_path):
+    backup = tmp_path / "backup"
+    stopped.start()
+    assert stopped.cli("ledger", "backup", str(backup)).returncode == 0
+    decide(stopped, 2)
+    stopped.stop()
+    older = (backup / "ledger.checkpoint").read_bytes()
+    (stopped.folder / "ledger.checkpoint").write_bytes(older)
+    shown = cli(stopped.folder, "ledger", "verify")
+    assert shown.returncode == 0 and "nobody has signed for those after" in shown.stdout
+    refused = cli(tmp_path / "new", "ledger", "restore", stopped.folder, "--reason", "r", "--key", stopped.key)
+    assert refused.returncode == 1 and "a backup is signed over all that is in it" in refused.stderr
+
+
+def test_a_backup_that_became_a_data_directory_goes_on(stopped, new_server, simple_policies, tmp_path):
+    stopped.start()
+    assert stopped.cli("ledger", "backup", str(tmp_path / "moved"), "--with-key").returncode == 0
+    stopped.stop()
+    moved = new_server(name="moved", policies=simple_policies, start=False)
+    moved.start()
+    decide(moved, 3)
+    moved.stop()
+    assert (moved.folder / "backup.json").exists() and ledger_json(moved.folder, "verify")["valid"]
+
+
+def test_an_empty_mount_point_is_not_taken_for_a_ledger(stopped, tmp_path):
+    shutil.rmtree(stopped.folder / "ledger")
+    (stopped.folder / "ledger" / "lost+found").mkdir(parents=True)
+    before = contents(stopped.folder)
+    for words, refused in run_each(stopped.folder, tmp_path):
+        assert refused.returncode != 0 and "no ledger" in refused.stderr, (words, refused.stderr)
+    with pytest.raises(RuntimeError, match="and the ledger that it goes with"):
+        stopped.start()
+    assert contents(stopped.folder) == before

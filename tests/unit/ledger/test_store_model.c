@@ -237,6 +237,12 @@ static void clear_until_killed(const char *folder, _Atomic uint64_t *filled)
     struct store_batch *batch;
     struct error error;
 
+    if (store_look_rocksdb(folder) == STORE_ABSENT) { /* it makes none */
+        if (store_open_rocksdb_to_repair(folder, &store, &error) != STATUS_NOT_FOUND ||
+            store_open_rocksdb(folder, false, &store, &error) != STATUS_OK)
+            _exit(1);
+        store->ops->close(store);
+    }
     if (store_open_rocksdb_to_repair(folder, &store, &error) != STATUS_OK)
         _exit(1);
     batch = store->ops->batch_new(store);
