@@ -7,13 +7,13 @@
 
 #include <stdio.h>
 
-enum { CHECK_ARENA_CAP = 64 << 20, CHECK_ARENA_BLOCK = 16384, HANDOVER_PROOF_MAX = 1 << 20 };
+enum { CHECK_ARENA_CAP = 64 << 20, CHECK_ARENA_BLOCK = 16384, HANDOVER_PROOF_MAX = 1 << 20, TRUSTED_MAX = 2 };
 
 struct checking {
     const char *folder;
     struct store *store;
-    /* Keys, each of which has handed over to the next; the last one is in force, since this entry. */
-    struct note_verifier trusted[NOTE_VERIFIERS_MAX];
+    /* The key before, if one has handed over, and the one in force, since this entry. */
+    struct note_verifier trusted[TRUSTED_MAX];
     size_t trusted_count;
     uint64_t handed_over;
     struct arena arena;
@@ -75,8 +75,9 @@ static bool hands_over(const struct lineage_item *item, const struct note_verifi
 
 static void trust(struct checking *checking, const struct note_verifier *key)
 {
-    if (checking->trusted_count < NOTE_VERIFIERS_MAX)
-        checking->trusted[checking->trusted_count++] = *key;
+    if (checking->trusted_count == TRUSTED_MAX)
+        checking->trusted[0] = checking->trusted[--checking->trusted_count];
+    checking->trusted[checking->trusted_count++] = *key;
 }
 
 /* From the key that is trusted to the one in force, which is the last of `trusted` then. */
